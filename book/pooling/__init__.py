@@ -1,0 +1,286 @@
+"""Pooling layers in numpy: the front door of the book's package.
+
+The functions here check their arguments and call what the lessons build.
+
+Conventions. Arrays are (N, C, H, W): images, channels, rows, columns. `window`
+and `stride` are an int or (rows, columns); `stride=None` means the window.
+`padding` is an int, (rows, columns) or ((top, bottom), (left, right)) and is
+smaller than the window on each side. A padded cell never wins a maximum. The
+first maximum of a window, row by row, is its winner; a NaN wins over all.
+"""
+
+import numpy as np
+
+from pooling.im2col import (
+    avg_pool2d_im2col,
+    avg_pool2d_im2col_backward,
+    max_pool2d_im2col,
+    plane_indices,
+    scatter_add,
+)
+from pooling.windows import output_size, pooling_axes
+
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "output_size",
+]
+
+
+def _planes(value, name, shape=None):
+    """Return `value` as an array (N, C, rows, columns) of real numbers."""
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(
+        array.dtype, np.integer
+    ):
+        raise TypeError(
+            f"{name} must hold floats or integers, got dtype {array.dtype}"
+        )
+    if array.ndim != 4:
+        raise ValueError(
+            f"{name} must have 4 axes (N, C, rows, columns), got shape "
+            f"{array.shape}"
+        )
+    if shape is not None and array.shape != tuple(shape):
+        raise ValueError(
+            f"{name} must have shape {tuple(shape)}, got {array.shape}"
+        )
+    return array
+
+
+def _input_shape(value):
+    """Return `value` as a shape (N, C, H, W)."""
+    shape = tuple(value) if np.ndim(value) == 1 else ()
+    sizes = [s for s in shape if isinstance(s, (int, np.integer)) and s >= 0]
+    if len(sizes) != 4 or len(shape) != 4:
+        raise ValueError(
+            f"input_shape must be (N, C, H, W), four whole numbers, got "
+            f"{value!r}"
+        )
+    return tuple(int(s) for s in sizes)
+
+
+def max_pool2d(
+    x,
+    window,
+    stride=None,
+    padding=0,
+    *,
+    dilation=1,
+    ceil_mode=False,
+    return_indices=False,
+):
+    """Take the maximum of each window of each plane.
+
+    Parameters
+    ----------
+    x : array of floats or integers, shape (N, C, H, W)
+        In any memory layout; it is not written to.
+    window : int or (int, int)
+        Cells of a window: rows, columns.
+    stride : int or (int, int), optional
+        Cells from one window to the next; the window if not given.
+    padding : int, (int, int) or ((int, int), (int, int))
+        Cells added around each plane; they never win.
+    dilation : int or (int, int)
+        Cells from one cell of a window to the next.
+    ceil_mode : bool
+        Keep the partial windows at the bottom and the right.
+    return_indices : bool
+        Return the places of the maxima too.
+
+    Returns
+    -------
+    y : array, shape (N, C, OH, OW)
+        Of the dtype of `x`.
+    indices : array of int64, shape (N, C, OH, OW)
+        Only with `return_indices`: row * W + column of each maximum in its
+        unpadded plane, the first one row by row; of NaNs the first.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a number of the kind it should be.
+    ValueError
+        An argument is out of its range, or no window fits.
+
+    Notes
+    -----
+    Built in chapter 2, from Koki Saitoh's and CS231n's im2col layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> max_pool2d(x, 3, stride=2, padding=1)
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+    x = _planes(x, "x")
+    options = (window, stride, padding)
+    extra = {"dilation": dilation, "ceil_mode": ceil_mode}
+    y, winners = max_pool2d_im2col(x, *options, **extra)
+    if return_indices:
+        return y, plane_indices(winners, x.shape, *options, **extra)
+    return y
+
+
+def max_pool2d_backward(dout, indices, input_shape):
+    """Add each gradient at the place of its window's winner.
+
+    Parameters
+    ----------
+    dout : array of floats or integers, shape (N, C, OH, OW)
+        Gradient of the loss by the output of `max_pool2d`.
+    indices : array of integers, shape (N, C, OH, OW)
+        From `max_pool2d` with `return_indices=True`.
+    input_shape : (N, C, H, W)
+        Shape of what was pooled.
+
+    Returns
+    -------
+    dx : array of floats, shape (N, C, H, W)
+        Of the dtype of `dout` if that is a float, else float64. Where windows
+        overlap, gradients add.
+
+    Raises
+    ------
+    TypeError
+        `indices` are not integers, or `dout` holds no numbers.
+    ValueError
+        The shapes do not agree, or an index lies outside its plane.
+
+    Notes
+    -----
+    Built in chapter 2.
+    """
+    dout = _planes(dout, "dout")
+    N, C, H, W = shape = _input_shape(input_shape)
+    indices = _planes(indices, "indices", dout.shape)
+    if not np.issubdtype(indices.dtype, np.integer):
+        raise TypeError(
+            f"indices must hold integers, got dtype {indices.dtype}"
+        )
+    if dout.shape[:2] != (N, C):
+        raise ValueError(
+            f"dout must have N, C = {N}, {C} as input_shape {shape}, got "
+            f"shape {dout.shape}"
+        )
+    outside = (indices < 0) | (indices >= H * W)
+    if outside.any():
+        raise ValueError(
+            f"indices must lie in the plane, 0 to {H * W - 1} for {H} x {W}, "
+            f"got {indices[outside][0]}"
+        )
+    return scatter_add(dout, indices, shape)
+
+
+def avg_pool2d(
+    x,
+    window,
+    stride=None,
+    padding=0,
+    *,
+    dilation=1,
+    ceil_mode=False,
+    count_include_pad=True,
+):
+    """Take the average of each window of each plane.
+
+    Parameters
+    ----------
+    x, window, stride, padding, dilation, ceil_mode
+        As in `max_pool2d`; padded cells hold 0.
+    count_include_pad : bool
+        Divide by the cells of the window that lie in the image or in the
+        padding (True), or in the image alone (False). What a window of
+        `ceil_mode` reaches beyond the padding never counts.
+
+    Returns
+    -------
+    y : array of floats, shape (N, C, OH, OW)
+        Of the dtype of `x` if that is a float, else float64.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a number of the kind it should be.
+    ValueError
+        An argument is out of its range, or no window fits.
+
+    Notes
+    -----
+    Built in chapter 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> avg_pool2d(np.arange(9.0).reshape(1, 1, 3, 3), 2, stride=1)
+    array([[[[2., 3.],
+             [5., 6.]]]])
+    """
+    return avg_pool2d_im2col(
+        _planes(x, "x"),
+        window,
+        stride,
+        padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+    )
+
+
+def avg_pool2d_backward(
+    dout,
+    input_shape,
+    window,
+    stride=None,
+    padding=0,
+    *,
+    dilation=1,
+    ceil_mode=False,
+    count_include_pad=True,
+):
+    """Give each cell of a window an equal share of the window's gradient.
+
+    Parameters
+    ----------
+    dout : array of floats or integers, shape (N, C, OH, OW)
+        Gradient of the loss by the output of `avg_pool2d`.
+    input_shape : (N, C, H, W)
+        Shape of what was pooled.
+    window, stride, padding, dilation, ceil_mode, count_include_pad
+        As in `avg_pool2d`.
+
+    Returns
+    -------
+    dx : array of floats, shape (N, C, H, W)
+        Of the dtype of `dout` if that is a float, else float64. Where windows
+        overlap, shares add.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a number of the kind it should be.
+    ValueError
+        An argument is out of its range, or the shapes do not agree.
+
+    Notes
+    -----
+    Built in chapter 2.
+    """
+    shape = _input_shape(input_shape)
+    geometry = {"dilation": dilation, "ceil_mode": ceil_mode}
+    rows, columns = pooling_axes(shape, window, stride, padding, **geometry)
+    dout = _planes(dout, "dout", (*shape[:2], rows.out, columns.out))
+    return avg_pool2d_im2col_backward(
+        dout,
+        shape,
+        window,
+        stride,
+        padding,
+        **geometry,
+        count_include_pad=count_include_pad,
+    )

@@ -1,0 +1,214 @@
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+
+def pool2d(x, window, mode="max"):
+    """Pool one 2-D image with stride 1: slide, cut, take the maximum."""
+    if mode not in ("max", "avg"):
+        raise ValueError(f"mode must be 'max' or 'avg', got {mode!r}")
+    PH, PW = window
+    y = np.zeros((x.shape[0] - PH + 1, x.shape[1] - PW + 1))
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            cut = x[i : i + PH, j : j + PW]
+            y[i, j] = cut.max() if mode == "max" else cut.mean()
+    return y
+
+
+def whole(value, name, least):
+    """Return `value` as an int, or say why it cannot be one."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def pair(value, name, least):
+    """Return an int or a pair of ints as a pair: (rows, columns)."""
+    parts = tuple(value) if np.iterable(value) else (value, value)
+    if len(parts) != 2 or isinstance(value, str):
+        raise ValueError(
+            f"{name} must be an int or a pair of ints, got {value!r}"
+        )
+    return tuple(whole(part, name, least) for part in parts)
+
+
+def output_size(
+    size, window, stride, padding=0, dilation=1, ceil_mode=False
+):
+    """Count the windows along one axis; padding: int or (before, after)."""
+    size = whole(size, "size", 1)
+    window = whole(window, "window", 1)
+    stride = whole(stride, "stride", 1)
+    before, after = pair(padding, "padding", 0)
+    dilation = whole(dilation, "dilation", 1)
+    extent = dilation * (window - 1) + 1
+    if max(before, after) >= extent:
+        raise ValueError(
+            f"padding must be smaller than the window on each side, got "
+            f"{(before, after)} for a window that spans {extent}"
+        )
+    room = size + before + after - extent
+    if ceil_mode:
+        out = -(-room // stride) + 1
+        # The last window starts inside the image or the leading padding.
+        if (out - 1) * stride >= size + before:
+            out -= 1
+    else:
+        out = room // stride + 1
+    if out < 1:
+        raise ValueError(
+            f"window must fit in the padded input, got a window that spans "
+            f"{extent} for size {size} with padding {(before, after)}"
+        )
+    return out
+
+
+class Axis(NamedTuple):
+    """One axis of a pooling: all that is needed to place its windows."""
+
+    size: int  # H or W
+    window: int  # PH or PW
+    stride: int
+    before: int  # declared padding, top or left
+    after: int  # declared padding, bottom or right
+    dilation: int
+    out: int  # OH or OW
+
+    @property
+    def overhang(self):
+        """Cells that the last window of ceil mode reaches past the padding."""
+        reach = (self.out - 1) * self.stride + 1
+        reach += self.dilation * (self.window - 1)
+        return max(0, reach - self.before - self.size - self.after)
+
+    def positions(self):
+        """(out, window) positions in the unpadded axis; outside = padding."""
+        starts = self.stride * np.arange(self.out) - self.before
+        return starts[:, None] + self.dilation * np.arange(self.window)
+
+
+def pooling_axes(
+    input_shape, window, stride=None, padding=0, dilation=1, ceil_mode=False
+):
+    """Turn the arguments of a pooling into two axes: (rows, columns)."""
+    if len(input_shape) != 4:
+        raise ValueError(
+            f"x must have 4 axes (N, C, H, W), got shape {tuple(input_shape)}"
+        )
+    window = pair(window, "window", 1)
+    stride = window if stride is None else pair(stride, "stride", 1)
+    dilation = pair(dilation, "dilation", 1)
+    if np.iterable(padding) and any(map(np.iterable, padding)):
+        if len(padding) != 2:
+            raise ValueError(
+                f"padding must be an int, (rows, columns) or ((top, bottom), "
+                f"(left, right)), got {padding!r}"
+            )
+        padding = [pair(sides, "padding", 0) for sides in padding]
+    else:
+        padding = [(p, p) for p in pair(padding, "padding", 0)]
+    axes = []
+    for name, size, p, s, (before, after), d in zip(
+        "HW", input_shape[2:], window, stride, padding, dilation, strict=True
+    ):
+        try:
+            out = output_size(size, p, s, (before, after), d, ceil_mode)
+        except ValueError as error:
+            raise ValueError(f"axis {name}: {error}") from None
+        axis = Axis(size, p, s, before, after, d, out)
+        inside = (axis.positions() >= 0) & (axis.positions() < size)
+        if not inside.any(axis=1).all():
+            raise ValueError(
+                f"axis {name}: padding must leave a cell of the image in each "
+                f"window, got {(before, after)} with dilation {d}"
+            )
+        axes.append(axis)
+    return tuple(axes)
+
+
+def lowest(dtype):
+    """Return what never wins a maximum: -inf, or the least integer."""
+    if np.issubdtype(dtype, np.floating):
+        return -np.inf
+    return np.iinfo(dtype).min
+
+
+def pad_planes(x, rows, columns, value):
+    """Frame each plane of x (N, C, H, W) with `value`, overhang included."""
+    N, C, H, W = x.shape
+    top, left = rows.before, columns.before
+    height = top + H + rows.after + rows.overhang
+    width = left + W + columns.after + columns.overhang
+    padded = np.full((N, C, height, width), value, x.dtype)
+    padded[:, :, top : top + H, left : left + W] = x
+    return padded
+
+
+def cut_window(padded, rows, columns, i, j):
+    """Cut the window of output cell (i, j) out of each padded plane."""
+    cuts = []
+    for axis, k in ((rows, i), (columns, j)):
+        start = k * axis.stride
+        stop = start + axis.dilation * axis.window
+        cuts.append(slice(start, stop, axis.dilation))
+    return padded[:, :, cuts[0], cuts[1]]
+
+
+def max_pool2d_loops(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Max-pool x (N, C, H, W) with one Python step per output cell."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    padded = pad_planes(x, rows, columns, lowest(x.dtype))
+    y = np.empty((*x.shape[:2], rows.out, columns.out), x.dtype)
+    for i, j in np.ndindex(rows.out, columns.out):
+        cut = cut_window(padded, rows, columns, i, j)
+        y[:, :, i, j] = cut.max(axis=(2, 3))
+    return y
+
+
+def window_counts(rows, columns, count_include_pad=True):
+    """Count the cells that each window averages over: (OH, OW)."""
+    counts = []
+    for axis in (rows, columns):
+        p = axis.positions()
+        low, high = 0, axis.size
+        if count_include_pad:  # declared padding counts, overhang never
+            low, high = -axis.before, axis.size + axis.after
+        counts.append(((p >= low) & (p < high)).sum(axis=1))
+    return np.outer(*counts)
+
+
+def mean_dtype(dtype):
+    """Return the dtype of an average: floats keep theirs, ints get float64."""
+    return dtype if np.issubdtype(dtype, np.floating) else np.dtype(float)
+
+
+def avg_pool2d_loops(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False,
+    count_include_pad=True,
+):
+    """Average-pool x (N, C, H, W) with one Python step per output cell."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    counts = window_counts(rows, columns, count_include_pad)
+    dtype = mean_dtype(x.dtype)
+    padded = pad_planes(x, rows, columns, 0)
+    y = np.empty((*x.shape[:2], rows.out, columns.out), dtype)
+    for i, j in np.ndindex(rows.out, columns.out):
+        cut = cut_window(padded, rows, columns, i, j)
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = cut.sum(axis=(2, 3), dtype=np.result_type(dtype, "f4"))
+            y[:, :, i, j] = total / counts[i, j]
+    return y

@@ -1,0 +1,140 @@
+"""Keep the book in step with itself: export, execute, release.
+
+    python -m tools.refresh            everything
+    python -m tools.refresh 02_im2col  only these notebooks
+
+The lessons are the home of the functions they teach: cells tagged `export` go
+to the module of the same name. Lessons and solutions are executed in place, in
+the order of the book. The student's exercises are released from the solutions.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted((ROOT / "solutions").glob("*/[0-9]*.ipynb"))
+
+
+def module_of(lesson):
+    """Return the module that a lesson exports to: 01_windows -> windows.py."""
+    name = lesson.stem.split("_", 1)[1]
+    return ROOT / "book" / "pooling" / f"{name}.py"
+
+
+def exported_source(lesson):
+    """Return the text of a lesson's module: its cells tagged `export`."""
+    notebook = nbformat.read(lesson, as_version=4)
+    cells = [
+        cell.source
+        for cell in notebook.cells
+        if "export" in cell.metadata.get("tags", [])
+    ]
+    imports, bodies = [], []
+    for source in cells:
+        lines = source.splitlines()
+        for node in ast.parse(source).body:
+            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                imports.append(text)
+            else:
+                first = min(
+                    [node.lineno]
+                    + [d.lineno for d in getattr(node, "decorator_list", [])]
+                )
+                bodies.append("\n".join(lines[first - 1 : node.end_lineno]))
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    head = (
+        f"# Exported from book/{lesson.name}: edit that, then `make refresh`.\n"
+        f'"""{title}: what the lesson builds."""\n'
+    )
+    return head + "\n".join(
+        ["", *imports, *(f"\n\n{body}" for body in bodies), ""]
+    )
+
+
+def export(lesson):
+    """Write a lesson's module; leave the file alone if nothing changed."""
+    source = exported_source(lesson)
+    module = module_of(lesson)
+    if not module.exists() or module.read_text() != source:
+        module.write_text(source)
+
+
+def execute(path):
+    """Run a notebook top to bottom and store its outputs, without noise."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
+    notebook.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    nbformat.write(notebook, path)
+
+
+def course_config(**directories):
+    """Return the course's nbgrader settings, with some folders replaced."""
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
+    config.CourseDirectory.update(
+        {name: str(path) for name, path in directories.items()}
+    )
+    return config
+
+
+def release(assignment, release_directory=None):
+    """Make a student's notebook from a solutions notebook."""
+    folders = {"root": ROOT}
+    if release_directory is not None:
+        folders["release_directory"] = release_directory
+    config = course_config(**folders)
+    config.GenerateAssignment.no_database = True
+    # Without a database there is nothing to save the cells in.
+    from nbgrader.converters import GenerateAssignment
+
+    stages = GenerateAssignment.class_traits()["preprocessors"].default_value
+    config.GenerateAssignment.preprocessors = [
+        stage for stage in stages if stage.__name__ != "SaveCells"
+    ]
+    result = NbGraderAPI(config=Config(config)).generate_assignment(
+        assignment, force=True
+    )
+    if not result["success"]:
+        raise RuntimeError(f"release of {assignment} failed:\n{result['log']}")
+
+
+def main(names):
+    """Refresh the named notebooks, or all."""
+    lessons = [p for p in LESSONS if not names or p.stem in names]
+    solutions = [p for p in SOLUTIONS if not names or p.stem in names]
+    for lesson in lessons:
+        export(lesson)
+    todo = lessons + solutions
+    for number, path in enumerate(todo, 1):
+        print(f"[{number}/{len(todo)}] {path.relative_to(ROOT)}", flush=True)
+        execute(path)
+    for solution in solutions:
+        release(solution.stem)
+    print("modules, outputs and exercises are in step")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,20 +1,23 @@
 """The course: solutions/ -> book/exercises/; a class's files are in course/.
 
-nbgrader reads this file for each of its commands.
+nbgrader reads this file for each of its commands, and so does `make grade`.
 """
 
+import sys
 from pathlib import Path
 
-root = Path(__file__).resolve().parent if "__file__" in globals() else Path()
+root = Path(__file__).resolve().parent
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
 c.CourseDirectory.course_id = "pooling"
+c.CourseDirectory.root = str(root)
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "book/exercises"
 c.CourseDirectory.submitted_directory = "course/submitted"
 c.CourseDirectory.autograded_directory = "course/autograded"
 c.CourseDirectory.feedback_directory = "course/feedback"
-c.CourseDirectory.db_url = "sqlite:///course/gradebook.db"
+c.CourseDirectory.db_url = f"sqlite:///{root / 'course' / 'gradebook.db'}"
+(root / "course").mkdir(exist_ok=True)  # sqlite does not make it
 
 # What a learner finds in place of a solution.
 c.ClearSolutions.code_stub = {
@@ -22,5 +25,21 @@ c.ClearSolutions.code_stub = {
 }
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-# Seconds for one cell: the slowest check needs less than one.
-c.ExecutePreprocessor.timeout = 20
+# nbgrader's own steps, but for the first two.
+c.Autograde.autograde_preprocessors = [
+    "grading.execution.RunCells",
+    "grading.execution.ForgiveWarnings",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+if str(root) not in sys.path:
+    sys.path.append(str(root))  # the nbgrader command finds grading/ here
+
+# Seconds for one cell, and for one notebook: once they are spent, a cell gets
+# one second. The slowest honest notebook needs three in all.
+c.RunCells.timeout = 10
+c.RunCells.seconds_in_all = 30

@@ -40,23 +40,21 @@ def exported_source(lesson):
     imports, bodies = [], []
     for source in cells:
         lines = source.splitlines()
-        for node in ast.parse(source).body:
-            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                imports.append(text)
-            else:
-                first = min(
-                    [node.lineno]
-                    + [d.lineno for d in getattr(node, "decorator_list", [])]
-                )
-                bodies.append("\n".join(lines[first - 1 : node.end_lineno]))
+        ends = [
+            node.end_lineno
+            for node in ast.parse(source).body
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+        ]
+        top = max(ends, default=0)  # imports come first in a cell
+        imports += lines[:top]
+        bodies.append("\n".join(lines[top:]).strip("\n"))
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     head = (
-        f"# Exported from book/{lesson.name}: edit that, then `make refresh`.\n"
+        f"# Exported from book/{lesson.name}: edit that and `make refresh`.\n"
         f'"""{title}: what the lesson builds."""\n'
     )
     return head + "\n".join(
-        ["", *imports, *(f"\n\n{body}" for body in bodies), ""]
+        ["", *imports, *(f"\n\n{body}" for body in bodies if body), ""]
     )
 
 
@@ -88,6 +86,11 @@ def execute(path):
     }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/svg+xml" in data:  # a picture says what it shows
+                alt = {"alt": data["text/plain"]}
+                cell.metadata["mystnb"] = {"image": alt}
     nbformat.write(notebook, path)
 
 
@@ -107,13 +110,7 @@ def release(assignment, release_directory=None):
         folders["release_directory"] = release_directory
     config = course_config(**folders)
     config.GenerateAssignment.no_database = True
-    # Without a database there is nothing to save the cells in.
-    from nbgrader.converters import GenerateAssignment
-
-    stages = GenerateAssignment.class_traits()["preprocessors"].default_value
-    config.GenerateAssignment.preprocessors = [
-        stage for stage in stages if stage.__name__ != "SaveCells"
-    ]
+    config.SaveCells.enabled = False
     result = NbGraderAPI(config=Config(config)).generate_assignment(
         assignment, force=True
     )

@@ -18,7 +18,7 @@ from pooling.im2col import (
     plane_indices,
     scatter_add,
 )
-from pooling.windows import output_size, pooling_axes
+from pooling.windows import is_list, output_size, pooling_axes, whole
 
 __all__ = [
     "avg_pool2d",
@@ -29,12 +29,22 @@ __all__ = [
 ]
 
 
+# Infinities follow IEEE arithmetic (inf - inf is NaN) without a warning.
+_quiet = np.errstate(invalid="ignore", over="ignore")
+
+
 def _planes(value, name, shape=None):
     """Return `value` as an array (N, C, rows, columns) of real numbers."""
-    array = np.asarray(value)
-    if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(
-        array.dtype, np.integer
-    ):
+    if np.ma.isMaskedArray(value):
+        raise TypeError(
+            f"{name} must be a plain array: the mask of a masked array would "
+            f"be lost"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array: {error}") from None
+    if array.dtype.kind not in "fiu":
         raise TypeError(
             f"{name} must hold floats or integers, got dtype {array.dtype}"
         )
@@ -52,16 +62,15 @@ def _planes(value, name, shape=None):
 
 def _input_shape(value):
     """Return `value` as a shape (N, C, H, W)."""
-    shape = tuple(value) if np.ndim(value) == 1 else ()
-    sizes = [s for s in shape if isinstance(s, (int, np.integer)) and s >= 0]
-    if len(sizes) != 4 or len(shape) != 4:
+    if not is_list(value) or len(value) != 4:
         raise ValueError(
             f"input_shape must be (N, C, H, W), four whole numbers, got "
             f"{value!r}"
         )
-    return tuple(int(s) for s in sizes)
+    return tuple(whole(size, "input_shape", 0) for size in value)
 
 
+@_quiet
 def max_pool2d(
     x,
     window,
@@ -127,6 +136,7 @@ def max_pool2d(
     return y
 
 
+@_quiet
 def max_pool2d_backward(dout, indices, input_shape):
     """Add each gradient at the place of its window's winner.
 
@@ -177,6 +187,7 @@ def max_pool2d_backward(dout, indices, input_shape):
     return scatter_add(dout, indices, shape)
 
 
+@_quiet
 def avg_pool2d(
     x,
     window,
@@ -232,6 +243,7 @@ def avg_pool2d(
     )
 
 
+@_quiet
 def avg_pool2d_backward(
     dout,
     input_shape,

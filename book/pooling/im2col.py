@@ -1,3 +1,6 @@
+# Exported from book/02_im2col.ipynb: edit that and `make refresh`.
+"""Columns: im2col pooling, forward and backward: what the lesson builds."""
+
 import numpy as np
 
 from pooling.windows import (
@@ -39,27 +42,6 @@ def im2col(
     return cols.reshape(rows.window * columns.window, -1)
 
 
-def col2im(
-    cols, input_shape, window, stride=None, padding=0, *, dilation=1,
-    ceil_mode=False,
-):
-    """Add each column back to where im2col took it from: (N, C, H, W)."""
-    N, C, H, W = input_shape
-    rows, columns = pooling_axes(
-        input_shape, window, stride, padding, dilation, ceil_mode
-    )
-    cols = cols.reshape(
-        rows.window, columns.window, rows.out, columns.out, N, C
-    )
-    zeros = np.zeros(input_shape, cols.dtype)
-    padded = pad_planes(zeros, rows, columns, 0)
-    for a, b in np.ndindex(rows.window, columns.window):
-        tap = cols[a, b].transpose(2, 3, 0, 1)
-        padded[tap_slices(rows, columns, a, b)] += tap
-    top, left = rows.before, columns.before
-    return padded[:, :, top : top + H, left : left + W]
-
-
 def find_winners(cols, inside):
     """Pick the first maximum of each column; padding never wins a tie.
 
@@ -94,6 +76,27 @@ def max_pool2d_im2col(
     return y, winners.reshape(order).transpose(2, 3, 0, 1)
 
 
+def col2im(
+    cols, input_shape, window, stride=None, padding=0, *, dilation=1,
+    ceil_mode=False,
+):
+    """Add each column back to where im2col took it from: (N, C, H, W)."""
+    N, C, H, W = input_shape
+    rows, columns = pooling_axes(
+        input_shape, window, stride, padding, dilation, ceil_mode
+    )
+    cols = cols.reshape(
+        rows.window, columns.window, rows.out, columns.out, N, C
+    )
+    zeros = np.zeros(input_shape, cols.dtype)
+    padded = pad_planes(zeros, rows, columns, 0)
+    for a, b in np.ndindex(rows.window, columns.window):
+        tap = cols[a, b].transpose(2, 3, 0, 1)
+        padded[tap_slices(rows, columns, a, b)] += tap
+    top, left = rows.before, columns.before
+    return padded[:, :, top : top + H, left : left + W]
+
+
 def max_pool2d_im2col_backward(
     dout, winners, input_shape, window, stride=None, padding=0, *, dilation=1,
     ceil_mode=False,
@@ -101,12 +104,13 @@ def max_pool2d_im2col_backward(
     """Send each gradient to the winner of its window; overlaps add."""
     PH, PW = pair(window, "window", 1)
     flat = dout.transpose(2, 3, 0, 1).ravel()
-    dcols = np.zeros((PH * PW, flat.size), mean_dtype(dout.dtype))
+    dcols = np.zeros((PH * PW, flat.size), np.result_type(dout, float))
     dcols[winners.transpose(2, 3, 0, 1).ravel(), np.arange(flat.size)] = flat
-    return col2im(
+    dx = col2im(
         dcols, input_shape, window, stride, padding, dilation=dilation,
         ceil_mode=ceil_mode,
     )
+    return dx.astype(mean_dtype(dout.dtype))
 
 
 class MaxPool2D:
@@ -137,78 +141,10 @@ class MaxPool2D:
         )
 
 
-def plane_indices(
-    winners, input_shape, window, stride=None, padding=0, *, dilation=1,
-    ceil_mode=False,
-):
-    """Turn places in a window into places in the plane: row * W + column."""
-    rows, columns = pooling_axes(
-        input_shape, window, stride, padding, dilation, ceil_mode
-    )
-    a, b = np.divmod(winners, columns.window)
-    i = rows.positions()[np.arange(rows.out)[:, None], a]
-    j = columns.positions()[np.arange(columns.out), b]
-    return i * columns.size + j
-
-
-def scatter_add(values, indices, input_shape):
-    """Add each value at its flat index of its plane; start from zeros."""
-    N, C, H, W = input_shape
-    planes = np.zeros((N * C, H * W), mean_dtype(values.dtype))
-    plane = np.arange(N * C)[:, None]
-    np.add.at(
-        planes,
-        (plane, indices.reshape(N * C, -1)),
-        values.reshape(N * C, -1),
-    )
-    return planes.reshape(input_shape)
-
-
-def avg_pool2d_im2col(
-    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False,
-    count_include_pad=True,
-):
-    """Average-pool x (N, C, H, W) as the mean of each column."""
-    N, C = x.shape[:2]
-    rows, columns = pooling_axes(
-        x.shape, window, stride, padding, dilation, ceil_mode
-    )
-    cols = im2col(
-        x, window, stride, padding, dilation=dilation, ceil_mode=ceil_mode
-    )
-    dtype = mean_dtype(x.dtype)
-    with np.errstate(invalid="ignore", over="ignore"):
-        total = cols.sum(axis=0, dtype=np.result_type(dtype, "f4"))
-        total = total.reshape(rows.out, columns.out, N, C)
-        y = total.transpose(2, 3, 0, 1) / window_counts(
-            rows, columns, count_include_pad
-        )
-        return y.astype(dtype)
-
-
-def avg_pool2d_im2col_backward(
-    dout, input_shape, window, stride=None, padding=0, *, dilation=1,
-    ceil_mode=False, count_include_pad=True,
-):
-    """Give each cell of a window an equal share of its gradient."""
-    rows, columns = pooling_axes(
-        input_shape, window, stride, padding, dilation, ceil_mode
-    )
-    counts = window_counts(rows, columns, count_include_pad)
-    share = (dout / counts).astype(mean_dtype(dout.dtype))
-    share = share.transpose(2, 3, 0, 1).ravel()
-    dcols = np.broadcast_to(
-        share, (rows.window * columns.window, share.size)
-    )
-    return col2im(
-        dcols, input_shape, window, stride, padding, dilation=dilation,
-        ceil_mode=ceil_mode,
-    )
-
-
 def share_ties(tied, ties):
     """Split one unit of gradient among the tied cells (N, C, PH, PW)."""
-    flat = tied.reshape(*tied.shape[:2], -1)
+    N, C, PH, PW = tied.shape
+    flat = tied.reshape(N, C, PH * PW)
     if ties == "first":  # numpy's argmax, torch, TensorFlow
         share = flat & (flat.cumsum(axis=2) == 1)
     elif ties == "last":
@@ -230,7 +166,8 @@ def max_gradient_loops(
 ):
     """Compute dx of max pooling, window by window, under a rule for ties.
 
-    "overwrite" is the "all" rule with `=` in place of `+=`: a mistake.
+    x holds no NaN. "overwrite" is the "all" rule with `=` in place of `+=`,
+    a mistake.
     """
     rows, columns = pooling_axes(x.shape, window, stride, padding)
     padded = pad_planes(x, rows, columns, lowest(x.dtype))
@@ -248,6 +185,69 @@ def max_gradient_loops(
             into += share_ties(tied, ties) * gradient
     top, left = rows.before, columns.before
     return dpadded[:, :, top : top + x.shape[2], left : left + x.shape[3]]
+
+
+def plane_indices(
+    winners, input_shape, window, stride=None, padding=0, *, dilation=1,
+    ceil_mode=False,
+):
+    """Turn places in a window into places in the plane: row * W + column."""
+    rows, columns = pooling_axes(
+        input_shape, window, stride, padding, dilation, ceil_mode
+    )
+    a, b = np.divmod(winners, columns.window)
+    i = rows.positions()[np.arange(rows.out)[:, None], a]
+    j = columns.positions()[np.arange(columns.out), b]
+    return i * columns.size + j
+
+
+def scatter_add(values, indices, input_shape):
+    """Add each value at its flat index of its plane; start from zeros."""
+    N, C, H, W = input_shape
+    dx = np.zeros(N * C * H * W, np.result_type(values, float))
+    first = H * W * np.arange(N * C).reshape(N, C, 1, 1)  # of each plane
+    np.add.at(dx, (first + indices).ravel(), values.ravel())
+    return dx.reshape(input_shape).astype(mean_dtype(values.dtype))
+
+
+def avg_pool2d_im2col(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False,
+    count_include_pad=True,
+):
+    """Average-pool x (N, C, H, W) as the mean of each column."""
+    N, C = x.shape[:2]
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    cols = im2col(
+        x, window, stride, padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+    dtype = mean_dtype(x.dtype)
+    total = cols.sum(axis=0, dtype=np.result_type(dtype, float))
+    total = total.reshape(rows.out, columns.out, N, C).transpose(2, 3, 0, 1)
+    y = total / window_counts(rows, columns, count_include_pad)
+    return y.astype(dtype)
+
+
+def avg_pool2d_im2col_backward(
+    dout, input_shape, window, stride=None, padding=0, *, dilation=1,
+    ceil_mode=False, count_include_pad=True,
+):
+    """Give each cell of a window an equal share of its gradient."""
+    rows, columns = pooling_axes(
+        input_shape, window, stride, padding, dilation, ceil_mode
+    )
+    counts = window_counts(rows, columns, count_include_pad)
+    share = dout.astype(np.result_type(dout, float)) / counts
+    share = share.transpose(2, 3, 0, 1).ravel()
+    dcols = np.broadcast_to(
+        share, (rows.window * columns.window, share.size)
+    )
+    dx = col2im(
+        dcols, input_shape, window, stride, padding, dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
+    return dx.astype(mean_dtype(dout.dtype))
 
 
 def numerical_gradient(f, x, dout, step=1e-4):

@@ -1,3 +1,6 @@
+# Exported from book/01_windows.ipynb: edit that and `make refresh`.
+"""Windows: pooling by hand: what the lesson builds."""
+
 import operator
 from typing import NamedTuple
 
@@ -17,6 +20,9 @@ def pool2d(x, window, mode="max"):
     return y
 
 
+LARGEST = 2**31 - 1  # no array has an axis that long
+
+
 def whole(value, name, least):
     """Return `value` as an int, or say why it cannot be one."""
     try:
@@ -27,13 +33,22 @@ def whole(value, name, least):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
+    if number > LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST}, got {number}")
     return number
+
+
+def is_list(value):
+    """Tell whether a value is a list, a tuple or an array with an axis."""
+    return isinstance(value, (list, tuple)) or (
+        isinstance(value, np.ndarray) and value.ndim > 0
+    )
 
 
 def pair(value, name, least):
     """Return an int or a pair of ints as a pair: (rows, columns)."""
-    parts = tuple(value) if np.iterable(value) else (value, value)
-    if len(parts) != 2 or isinstance(value, str):
+    parts = tuple(value) if is_list(value) else (value, value)
+    if len(parts) != 2:
         raise ValueError(
             f"{name} must be an int or a pair of ints, got {value!r}"
         )
@@ -43,7 +58,35 @@ def pair(value, name, least):
 def output_size(
     size, window, stride, padding=0, dilation=1, ceil_mode=False
 ):
-    """Count the windows along one axis; padding: int or (before, after)."""
+    """Count the windows that fit along one axis.
+
+    Parameters
+    ----------
+    size, window, stride, dilation : int
+        Cells of the axis, cells of a window, cells from one window to the
+        next, cells from one cell of a window to the next; all at least 1.
+    padding : int or (int, int)
+        Cells added before and after, fewer than a window spans.
+    ceil_mode : bool
+        Round up: keep a partial window that starts inside the image or the
+        padding before it.
+
+    Returns
+    -------
+    int
+        OH or OW, at least 1.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a whole number.
+    ValueError
+        An argument is out of its range, or no window fits.
+
+    Notes
+    -----
+    Built in chapter 1. Floor, ceil and the extra rule are those of torch.
+    """
     size = whole(size, "size", 1)
     window = whole(window, "window", 1)
     stride = whole(stride, "stride", 1)
@@ -69,6 +112,24 @@ def output_size(
             f"{extent} for size {size} with padding {(before, after)}"
         )
     return out
+
+
+def lowest(dtype):
+    """Return what never wins a maximum: -inf, or the least integer."""
+    if np.issubdtype(dtype, np.floating):
+        return -np.inf
+    return np.iinfo(dtype).min
+
+
+def pad_planes(x, rows, columns, value):
+    """Frame each plane of x (N, C, H, W) with `value`, overhang included."""
+    N, C, H, W = x.shape
+    top, left = rows.before, columns.before
+    height = top + H + rows.after + rows.overhang
+    width = left + W + columns.after + columns.overhang
+    padded = np.full((N, C, height, width), value, x.dtype)
+    padded[:, :, top : top + H, left : left + W] = x
+    return padded
 
 
 class Axis(NamedTuple):
@@ -106,7 +167,7 @@ def pooling_axes(
     window = pair(window, "window", 1)
     stride = window if stride is None else pair(stride, "stride", 1)
     dilation = pair(dilation, "dilation", 1)
-    if np.iterable(padding) and any(map(np.iterable, padding)):
+    if is_list(padding) and any(map(is_list, padding)):
         if len(padding) != 2:
             raise ValueError(
                 f"padding must be an int, (rows, columns) or ((top, bottom), "
@@ -132,24 +193,6 @@ def pooling_axes(
             )
         axes.append(axis)
     return tuple(axes)
-
-
-def lowest(dtype):
-    """Return what never wins a maximum: -inf, or the least integer."""
-    if np.issubdtype(dtype, np.floating):
-        return -np.inf
-    return np.iinfo(dtype).min
-
-
-def pad_planes(x, rows, columns, value):
-    """Frame each plane of x (N, C, H, W) with `value`, overhang included."""
-    N, C, H, W = x.shape
-    top, left = rows.before, columns.before
-    height = top + H + rows.after + rows.overhang
-    width = left + W + columns.after + columns.overhang
-    padded = np.full((N, C, height, width), value, x.dtype)
-    padded[:, :, top : top + H, left : left + W] = x
-    return padded
 
 
 def cut_window(padded, rows, columns, i, j):
@@ -208,7 +251,6 @@ def avg_pool2d_loops(
     y = np.empty((*x.shape[:2], rows.out, columns.out), dtype)
     for i, j in np.ndindex(rows.out, columns.out):
         cut = cut_window(padded, rows, columns, i, j)
-        with np.errstate(invalid="ignore", over="ignore"):
-            total = cut.sum(axis=(2, 3), dtype=np.result_type(dtype, "f4"))
-            y[:, :, i, j] = total / counts[i, j]
+        total = cut.sum(axis=(2, 3), dtype=np.result_type(dtype, float))
+        y[:, :, i, j] = total / counts[i, j]
     return y

@@ -17,6 +17,9 @@ import numpy as np
 
 from pooling.windows import pooling_axes
 
+CHANGED = "  your function changed its input: work on a copy, `x.copy()`"
+SEVERAL = (tuple, list)
+
 
 class CheckFailed(AssertionError):
     """An answer is not right yet; its text says what and where."""
@@ -34,8 +37,10 @@ class Case(NamedTuple):
 
     says: str  # what is particular about it
     args: tuple
-    expected: Any  # an array, a number, or a tuple of these
+    expected: Any = None  # an array, a number, a tuple; None: not compared
     draw: Callable | None = None  # place of a wrong value -> text
+    rule: Callable | None = None  # result -> lines; judges instead of values
+    exact: bool = False  # the dtype must be that of `expected`
 
 
 class Suspect(NamedTuple):
@@ -84,23 +89,37 @@ def judge(name, candidate, part, parts, suspects=(), axes="NCHW"):
     ]
     for number, case in enumerate(cases, 1):
         title = f"{name}, case {number} of {len(cases)}: {case.says}"
-        got = call(name, title, candidate, case)
-        problem = explain(case, got, suspects, axes)
-        if problem:
-            raise CheckFailed("\n".join([f"✗ {title}", *problem]))
+        got, changed = call(name, title, candidate, case.args)
+        lines = form(case.expected, got, axes, case.exact)
+        if not lines and changed:
+            raise CheckFailed(f"✗ {title}\n{CHANGED}")
+        if not lines:
+            lines = case.rule(got) if case.rule else values(case, got)
+        if lines:
+            lines += accuse(case, got, suspects)
+            raise CheckFailed("\n".join([f"✗ {title}", *lines]))
     label = f"{name} · {part}" if part else name
     print(f"✓ {label}: {len(cases)} of {len(cases)} cases right")
 
 
-def call(name, title, candidate, case):
-    """Call the learner's function on copies; turn its errors into words."""
-    args = [np.copy(a) if isinstance(a, np.ndarray) else a for a in case.args]
+def call(name, title, candidate, args):
+    """Call the learner's function; return its result and if args changed.
+
+    It gets the arrays themselves, for a copy would lose their memory layout;
+    what it changes is put back.
+    """
+    arrays = [a for a in args if isinstance(a, np.ndarray)]
+    kept = [a.copy() for a in arrays]
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(
             io.StringIO()
         ):
             warnings.simplefilter("ignore")
             got = candidate(*args)
+        changed = not all(map(same, arrays, kept))
+        # A result may be its own input, changed or not.
+        if changed:
+            got = copied(got)
     except NotImplementedError:
         raise NotAttempted(f"· {name}: not attempted yet") from None
     except Exception as error:
@@ -108,13 +127,18 @@ def call(name, title, candidate, case):
             f"✗ {title}\n  your function raised {type(error).__name__}: "
             f"{error}{where(error)}"
         ) from None
-    for before, after in zip(case.args, args, strict=True):
-        if isinstance(before, np.ndarray) and not same(after, before):
-            raise CheckFailed(
-                f"✗ {title}\n  your function changed its input: work on a "
-                f"copy, `x.copy()`"
-            )
-    return got
+    finally:
+        for array, before in zip(arrays, kept, strict=True):
+            if not same(array, before):
+                array[...] = before
+    return got, changed
+
+
+def copied(got):
+    """Copy a result, for what it shares with the input is put back."""
+    if isinstance(got, SEVERAL):
+        return tuple(map(copied, got))
+    return got.copy() if isinstance(got, np.ndarray) else got
 
 
 def where(error):
@@ -126,43 +150,99 @@ def where(error):
     return ""
 
 
-def explain(case, got, suspects, axes):
-    """Return the lines that say what is wrong with `got`; [] if nothing."""
-    expected = case.expected
-    if isinstance(expected, tuple):
-        if not isinstance(got, tuple) or len(got) != len(expected):
-            return [
-                f"  must return {len(expected)} results, got "
-                f"{describe(got)}"
-            ]
-        for k, (want, have) in enumerate(zip(expected, got, strict=True), 1):
-            picked = [
-                s._replace(answer=lambda *a, s=s, k=k: s.answer(*a)[k - 1])
-                for s in suspects
-            ]
-            lines = explain(case._replace(expected=want), have, picked, axes)
-            if lines:
-                return [f"  in result {k} of {len(expected)}:", *lines]
-        return []
+def form(expected, got, axes, exact=False):
+    """Say what is wrong with the type, shape or dtype; [] if nothing."""
     if got is None:
         return ["  it returned None: is a `return` missing?"]
+    if expected is None:
+        return []
+    if isinstance(expected, tuple):
+        if not isinstance(got, SEVERAL) or len(got) != len(expected):
+            return [
+                f"  must return {len(expected)} results, got {describe(got)}"
+            ]
+        return first_of(
+            lambda want, have: form(want, have, axes, exact), expected, got
+        )
     if not isinstance(expected, np.ndarray):
-        return explain_number(case, got, suspects)
+        return form_of_number(expected, got)
+    if isinstance(got, SEVERAL):
+        return [f"  must be an array, got {describe(got)}: np.array(...)?"]
     if not isinstance(got, np.ndarray):
         return [f"  must be an array, got {describe(got)}"]
     if got.shape != expected.shape:
-        return explain_shape(case, got, suspects, axes)
-    if got.dtype.kind not in "fiu" or (
-        expected.dtype.kind == "f" and got.dtype.kind != "f"
+        return form_of_shape(expected, got, axes)
+    if (
+        got.dtype.kind not in "fiu"
+        or (expected.dtype.kind == "f" and got.dtype.kind != "f")
+        or (exact and got.dtype != expected.dtype)
     ):
+        like = "" if exact else "like "
         return [
             f"  shape {got.shape} is right",
-            f"  dtype must be like {expected.dtype}, got {got.dtype}",
-            *accuse(case, got, suspects),
+            f"  dtype must be {like}{expected.dtype}, got {got.dtype}",
         ]
+    return []
+
+
+def first_of(judged, expected, got):
+    """Return the first complaint about one of several results."""
+    for k, (want, have) in enumerate(zip(expected, got, strict=True), 1):
+        lines = judged(want, have) if want is not None else []
+        if lines:
+            return [f"  in result {k} of {len(expected)}:", *lines]
+    return []
+
+
+def form_of_number(expected, got):
+    """Say why this is not a number, or not a whole one."""
+    if isinstance(got, np.ndarray) and got.ndim == 0:
+        got = got[()]
+    whole = isinstance(got, (int, np.integer)) and not isinstance(got, bool)
+    if not whole and not isinstance(got, (float, np.floating)):
+        return [f"  must be a number, got {describe(got)}"]
+    if isinstance(expected, int) and not whole:
+        return [f"  must be a whole number, an int, got {describe(got)}"]
+    return []
+
+
+def form_of_shape(expected, got, axes):
+    """Say which axes have the wrong length."""
+    lines = [f"  shape must be {expected.shape}, got {got.shape}"]
+    if got.ndim != expected.ndim:
+        lines.append(f"  it needs {expected.ndim} axes, got {got.ndim}")
+    elif sorted(got.shape) == sorted(expected.shape):
+        lines.append("  the lengths are right, but in another order")
+    elif len(axes) == got.ndim:
+        wrong = [
+            f"{axis} is {g}, not {e}"
+            for axis, g, e in zip(axes, got.shape, expected.shape, strict=True)
+            if g != e
+        ]
+        lines.append("  " + "; ".join(wrong))
+    return lines
+
+
+def values(case, got):
+    """Say which values differ, the first place and its picture."""
+    expected = case.expected
+    if expected is None:
+        return []
+    if isinstance(expected, tuple):
+        return first_of(
+            lambda want, have: values(case._replace(expected=want), have),
+            expected,
+            got,
+        )
     wrong = ~close(got, expected)
     if not wrong.any():
         return []
+    if not isinstance(expected, np.ndarray):
+        call = ", ".join(str(a) for a in case.args if np.ndim(a) <= 1)
+        return [
+            *([f"  for the arguments {call}"] if call else []),
+            f"  expected {expected}, got {got}",
+        ]
     place = tuple(int(k) for k in np.argwhere(wrong)[0])
     lines = [
         f"  shape {got.shape} and dtype {got.dtype} are right",
@@ -172,104 +252,110 @@ def explain(case, got, suspects, axes):
     ]
     if case.draw:
         lines += [f"    {line}" for line in case.draw(place).splitlines()]
-    return lines + accuse(case, got, suspects)
-
-
-def explain_number(case, got, suspects):
-    """Judge a number."""
-    if isinstance(got, np.ndarray) and got.ndim == 0:
-        got = got[()]
-    if isinstance(got, bool) or not isinstance(got, (int, float, np.number)):
-        return [f"  must be a number, got {describe(got)}"]
-    if close(got, case.expected):
-        return []
-    call = ", ".join(str(a) for a in case.args if np.ndim(a) <= 1)
-    return [
-        *([f"  for the arguments {call}"] if call else []),
-        f"  expected {case.expected}, got {got}",
-        *accuse(case, got, suspects),
-    ]
-
-
-def explain_shape(case, got, suspects, axes):
-    """Say which axes have the wrong length."""
-    expected = case.expected
-    lines = [f"  shape must be {expected.shape}, got {got.shape}"]
-    if got.ndim != expected.ndim:
-        lines.append(f"  it needs {expected.ndim} axes, got {got.ndim}")
-    elif axes and len(axes) == got.ndim:
-        wrong = [
-            f"{axis} is {g}, not {e}"
-            for axis, g, e in zip(axes, got.shape, expected.shape, strict=True)
-            if g != e
-        ]
-        lines.append("  " + "; ".join(wrong))
-    return lines + accuse(case, got, suspects)
+    return lines
 
 
 def accuse(case, got, suspects):
     """Name the first mistake whose answer is exactly what came out."""
+    answers = []
     for suspect in suspects:
         with np.errstate(all="ignore"):
             try:
-                answer = suspect.answer(*case.args)
+                answers.append((suspect, suspect.answer(*case.args)))
             except Exception:  # this mistake cannot be made in this case
                 continue
-        if same(answer, got) and not same(answer, case.expected):
-            lines = [f"  Likely cause: {suspect.says}"]
-            if suspect.hint:
-                lines.append(f"  Hint {suspect.hint} says more.")
-            return lines
-    if isinstance(case.expected, np.ndarray):
-        want, have = np.sort(case.expected.ravel()), np.sort(np.ravel(got))
-        if same(want, have):
-            return [
-                "  Likely cause: the right numbers are in the wrong places; "
-                "has a transpose or a reshape mixed up the axes?"
-            ]
-        if not np.any(got):
-            return ["  Likely cause: all zeros; was anything written to it?"]
+    pairs = [(got, case.expected, answers)]
+    if (
+        isinstance(case.expected, tuple)
+        and isinstance(got, SEVERAL)
+        and len(got) == len(case.expected)
+    ):
+        # Several results: all alike, or else one of them alone.
+        pairs += [
+            (have, want, [(s, answer[k]) for s, answer in answers])
+            for k, (have, want) in enumerate(
+                zip(got, case.expected, strict=True)
+            )
+            if want is not None
+        ]
+    for have, want, some in pairs:
+        for suspect, answer in some:
+            if same(answer, have) and not same(answer, want):
+                more = f"  Hint {suspect.hint} says more."
+                return [
+                    f"  Likely cause: {suspect.says}",
+                    *([more] if suspect.hint else []),
+                ]
+    return guess(case.expected, got)
+
+
+def guess(expected, got):
+    """Read a likely cause from the pattern of the wrong values."""
+    if not isinstance(expected, np.ndarray) or not isinstance(got, np.ndarray):
+        return []
+    if same(np.sort(expected, None), np.sort(got, None)):
+        return [
+            "  Likely cause: the right numbers are in the wrong places; "
+            "has a transpose or a reshape mixed up the axes?"
+        ]
+    if got.shape == expected.shape and not got[~close(got, expected)].any():
+        return [
+            "  Every wrong value is 0: was that cell written to, or did a "
+            "padded 0 come in?"
+        ]
     return []
 
 
 def close(got, expected):
-    """Compare up to rounding; NaN equals NaN."""
+    """Compare: whole numbers exactly, others up to rounding; NaN is NaN."""
+    if all(np.asarray(a).dtype.kind in "iu" for a in (got, expected)):
+        return np.equal(got, expected)
     return np.isclose(got, expected, rtol=1e-6, atol=1e-9, equal_nan=True)
 
 
 def same(a, b):
     """Tell whether two results agree in shape and values."""
-    return np.shape(a) == np.shape(b) and bool(np.all(close(a, b)))
+    if isinstance(a, SEVERAL) and isinstance(b, SEVERAL):
+        return len(a) == len(b) and all(map(same, a, b))
+    try:
+        return np.shape(a) == np.shape(b) and bool(np.all(close(a, b)))
+    except (TypeError, ValueError):  # not numbers
+        return False
 
 
 def describe(value):
     """Name a value in a message, shortly."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, SEVERAL):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"{type(value).__name__} {value!r}"
+    text = str(value)
+    if len(text) > 40:
+        text = text[:40] + "…"
+    return f"{type(value).__name__} {text}"
 
 
 def window_picture(x, window, stride=None, padding=0):
-    """Return a function that prints the window of an output place [n,c,i,j].
+    """Return a function that prints the window of an output place.
 
-    A padded cell is a dot.
+    x is (N, C, H, W) or one plane (H, W). A padded cell is a dot.
     """
-    rows, columns = pooling_axes(x.shape, window, stride, padding)
+    rows, columns = pooling_axes((1, 1, *x.shape[-2:]), window, stride, padding)
 
     def draw(place):
-        n, c, i, j = place
+        *lead, i, j = place
+        plane = x[tuple(lead)]
         cells = [
             [
-                f"{x[n, c, r, k]:g}"
+                f"{plane[r, k]:g}"
                 if 0 <= r < rows.size and 0 <= k < columns.size
                 else "·"
                 for k in columns.positions()[j]
             ]
             for r in rows.positions()[i]
         ]
-        return "its window (· is padding):\n" + grid(cells)
+        dots = " (· is padding)" if "·" in sum(cells, []) else ""
+        return f"its window{dots}:\n" + grid(cells)
 
     return draw
 

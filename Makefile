@@ -1,0 +1,54 @@
+# Every target sets up what it needs in .venv. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BUILT := _build/.built
+PAGES := $(shell find book -not -name __pycache__ -not -path '*/__pycache__/*' \
+	-not -path '*/.ipynb_checkpoints*' -not -path '*.egg-info*')
+
+.PHONY: help book test lab grade refresh lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+# The environment, made again when the pins change.
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; say which: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV): about two minutes, once"
+	@$(PYTHON) -m venv --clear $(VENV) \
+	  || { echo "On Debian: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
+	@touch $(READY)
+
+book: $(BUILT) ## build the site in _build/html
+	@echo "The book is built. Open file://$(CURDIR)/_build/html/index.html"
+
+# Always from nothing: an incremental build hides old warnings.
+$(BUILT): $(READY) _config.yml _toc.yml $(PAGES)
+	rm -rf _build
+	$(BIN)/jupyter-book build . -n -W --keep-going
+	@touch $(BUILT)
+
+test: $(READY) ## run all tests
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=book
+
+grade: $(READY) ## grade what is in course/submitted
+	$(BIN)/python -m grading
+
+refresh: $(READY) ## after editing a lesson or a solution: export, execute, release
+	$(BIN)/python -m tools.refresh
+
+lock: $(READY) ## resolve the versions in constraints.txt anew
+	$(BIN)/python -m pip install --quiet uv
+	grep -v '^-c' requirements.txt | $(BIN)/uv pip compile - --universal \
+	  --python-version 3.11 --no-header --no-annotate --output-file constraints.txt
+
+clean: ## remove what make made; never course/, which holds a class's work
+	rm -rf _build $(VENV) book/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,205 @@
+"""Arrays as pictures: cells, windows and arrows, in light and in dark.
+
+    draw.row(Panel(x, "x", frames=[(0, 0, 2, 2)]), "max", Panel(y, "y"),
+             alt="A 3 x 3 array x ...")
+
+A picture is SVG with a transparent ground. Cells are pale with dark numbers,
+and all that stands beside them is of a middle tone, so that it reads on white
+and on black. `alt` says in words what the picture shows.
+"""
+
+import io
+from dataclasses import dataclass, field
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+INK = "#16202c"  # numbers in cells
+TONE = "#80868f"  # what stands on the page: titles, arrows, padding
+PLAIN = "#dbe4ee"
+FILLS = ("#f6bd4b", "#8fd0b4", "#eaa5b8", "#b3aef0")  # marked cells
+FRAMES = ("#d1560f", "#1f78c8", "#12906a", "#a247b5")  # window outlines
+CELL = 0.40  # inches
+ARROW = 1.5  # cells
+
+
+@dataclass
+class Panel:
+    """One array in a picture.
+
+    `frames` are windows (row, column, height, width); `marks` maps cells
+    (row, column) to the number of a colour, or lists them; `pad` counts the
+    rows and columns that are padding: ((top, bottom), (left, right)).
+    """
+
+    array: np.ndarray
+    title: str = ""
+    frames: list = field(default_factory=list)
+    marks: dict | list = field(default_factory=dict)
+    pad: tuple = ((0, 0), (0, 0))
+    row_names: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.array = np.asarray(self.array)
+        if self.array.ndim == 1:
+            self.array = self.array[None]
+        if self.array.ndim != 2:
+            raise ValueError(
+                f"array must have 1 or 2 axes to be drawn, got shape "
+                f"{self.array.shape}"
+            )
+        if not isinstance(self.marks, dict):
+            self.marks = dict.fromkeys(self.marks, 0)
+
+    @property
+    def margin(self):
+        """Width of the row names, in cells."""
+        longest = max((len(str(name)) for name in self.row_names), default=0)
+        return 0.28 * longest
+
+
+class Picture:
+    """An SVG that Jupyter shows; its text form is what it shows in words."""
+
+    def __init__(self, svg, alt):
+        self.svg, self.alt = svg, alt
+
+    def _repr_svg_(self):
+        return self.svg
+
+    def __repr__(self):
+        return self.alt
+
+
+def row(*parts, alt):
+    """Draw panels side by side; a text between two becomes an arrow."""
+    width, height = 0.15, 0
+    for part in parts:
+        if isinstance(part, Panel):
+            rows, columns = part.array.shape
+            # A title needs its room, however narrow the array.
+            width += part.margin + max(columns, 0.27 * len(part.title)) + 0.35
+            height = max(height, rows)
+        else:
+            width += max(ARROW, 0.27 * len(part) + 0.5)
+    height += 0.9
+    figure, axes = canvas(width, height)
+    x = 0.1
+    for part in parts:
+        if isinstance(part, Panel):
+            room = max(part.array.shape[1], 0.27 * len(part.title))
+            x += part.margin
+            panel(axes, part, x + (room - part.array.shape[1]) / 2, height)
+            x += room + 0.35
+        else:
+            room = max(ARROW, 0.27 * len(part) + 0.5)
+            arrow(axes, x, x + room - 0.35, (height - 0.9) / 2 + 0.8, part)
+            x += room
+    return picture(figure, alt)
+
+
+def stack(*rows, alt):
+    """Draw one panel under the other, left edges in line."""
+    margin = max(p.margin for p in rows)
+    width = margin + max(
+        max(p.array.shape[1], 0.27 * len(p.title)) for p in rows
+    )
+    height = sum(p.array.shape[0] + 0.9 for p in rows)
+    figure, axes = canvas(width + 0.4, height)
+    top = 0
+    for part in rows:
+        panel(axes, part, margin + 0.15, part.array.shape[0] + 0.9, top)
+        top += part.array.shape[0] + 0.9
+    return picture(figure, alt)
+
+
+def canvas(width, height):
+    """Return a figure and its axes, measured in cells from the top left."""
+    figure = Figure(figsize=(width * CELL, height * CELL))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def panel(axes, part, x, height, top=0):
+    """Draw one array with its left edge at x, in the middle of the height."""
+    rows, columns = part.array.shape
+    y = top + 0.8 + (height - 0.9 - rows) / 2
+    axes.text(
+        x + columns / 2, y - 0.25, part.title, color=TONE, size=11,
+        weight="bold", ha="center", va="baseline",
+    )
+    (above, below), (left, right) = part.pad
+    for i, j in np.ndindex(rows, columns):
+        padded = (
+            i < above or i >= rows - below or j < left or j >= columns - right
+        )
+        mark = part.marks.get((i, j))
+        fill = PLAIN if mark is None else FILLS[mark]
+        axes.add_patch(
+            Rectangle(
+                (x + j + 0.04, y + i + 0.04), 0.92, 0.92,
+                facecolor="none" if padded else fill,
+                edgecolor=TONE if padded else "none",
+                linestyle=(0, (2, 2)), linewidth=0.8,
+            )
+        )
+        text = label(part.array[i, j])
+        axes.text(
+            x + j + 0.5, y + i + 0.52, text,
+            color=TONE if padded else INK,
+            size=11 if len(text) < 4 else 44 / (len(text) + 1),
+            weight="bold" if mark is not None else "normal",
+            ha="center", va="center",
+        )
+    for k, (i, j, h, w) in enumerate(part.frames):
+        inset = 0.07 * (k % 3)  # so that frames that share an edge both show
+        axes.add_patch(
+            Rectangle(
+                (x + j + inset, y + i + inset), w - 2 * inset, h - 2 * inset,
+                fill=False, edgecolor=FRAMES[k % len(FRAMES)], linewidth=2.4,
+                joinstyle="round",
+            )
+        )
+    for i, name in enumerate(part.row_names):
+        axes.text(
+            x - 0.2, y + i + 0.52, str(name), color=TONE, size=10,
+            ha="right", va="center",
+        )
+
+
+def label(value):
+    """Write a cell's value shortly."""
+    if isinstance(value, str):
+        return value
+    if value == -np.inf:
+        return "−∞"
+    if value == np.inf:
+        return "∞"
+    return f"{float(value):.4g}".replace("-", "−")
+
+
+def arrow(axes, left, right, y, text):
+    """Draw an arrow with a word above it."""
+    axes.annotate(
+        "", (right, y), (left, y),
+        arrowprops={"arrowstyle": "-|>", "color": TONE, "linewidth": 1.6},
+    )
+    axes.text(
+        (left + right) / 2, y - 0.2, text, color=TONE, size=10, ha="center",
+        va="baseline",
+    )
+
+
+def picture(figure, alt):
+    """Turn a matplotlib figure into a `Picture`; the same bytes every time."""
+    stream = io.StringIO()
+    style = {"svg.hashsalt": "pooling", "svg.fonttype": "path"}
+    with matplotlib.rc_context(style):
+        figure.savefig(
+            stream, format="svg", transparent=True,
+            metadata={"Date": None, "Creator": None},
+        )
+    return Picture(stream.getvalue(), alt)

@@ -184,7 +184,7 @@ def max_pool2d_backward(dout, indices, input_shape):
             f"indices must lie in the plane, 0 to {H * W - 1} for {H} x {W}, "
             f"got {indices[outside][0]}"
         )
-    return scatter_add(dout, indices, shape)
+    return scatter_add(dout, indices.astype(np.int64), shape)
 
 
 @_quiet

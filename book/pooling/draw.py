@@ -22,7 +22,11 @@ PLAIN = "#dbe4ee"
 FILLS = ("#f6bd4b", "#8fd0b4", "#eaa5b8", "#b3aef0")  # marked cells
 FRAMES = ("#d1560f", "#1f78c8", "#12906a", "#a247b5")  # window outlines
 CELL = 0.40  # inches
-ARROW = 1.5  # cells
+# in cells
+ARROW = 1.15
+GAP = 0.35
+TITLE = 0.9
+LETTER = 0.27  # of a title
 
 
 @dataclass
@@ -57,7 +61,7 @@ class Panel:
     def margin(self):
         """Width of the row names, in cells."""
         longest = max((len(str(name)) for name in self.row_names), default=0)
-        return 0.28 * longest
+        return LETTER * longest
 
 
 class Picture:
@@ -75,44 +79,45 @@ class Picture:
 
 def row(*parts, alt):
     """Draw panels side by side; a text between two becomes an arrow."""
-    width, height = 0.15, 0
-    for part in parts:
-        if isinstance(part, Panel):
-            rows, columns = part.array.shape
-            # A title needs its room, however narrow the array.
-            width += part.margin + max(columns, 0.27 * len(part.title)) + 0.35
-            height = max(height, rows)
-        else:
-            width += max(ARROW, 0.27 * len(part) + 0.5)
-    height += 0.9
-    figure, axes = canvas(width, height)
-    x = 0.1
-    for part in parts:
-        if isinstance(part, Panel):
-            room = max(part.array.shape[1], 0.27 * len(part.title))
-            x += part.margin
-            panel(axes, part, x + (room - part.array.shape[1]) / 2, height)
-            x += room + 0.35
-        else:
-            room = max(ARROW, 0.27 * len(part) + 0.5)
-            arrow(axes, x, x + room - 0.35, (height - 0.9) / 2 + 0.8, part)
-            x += room
-    return picture(figure, alt)
+    return rows(parts, alt=alt)
 
 
-def stack(*rows, alt):
-    """Draw one panel under the other, left edges in line."""
-    margin = max(p.margin for p in rows)
-    width = margin + max(
-        max(p.array.shape[1], 0.27 * len(p.title)) for p in rows
-    )
-    height = sum(p.array.shape[0] + 0.9 for p in rows)
-    figure, axes = canvas(width + 0.4, height)
+def rows(*lines, alt):
+    """Draw one row of panels and arrows under the other.
+
+    Keep a row below 14 cells, or it gets too small on a phone.
+    """
+    heights = [
+        TITLE + max(p.array.shape[0] for p in line if isinstance(p, Panel))
+        for line in lines
+    ]
+    widths = [sum(map(room, line)) for line in lines]
+    figure, axes = canvas(max(widths) + GAP, sum(heights))
     top = 0
-    for part in rows:
-        panel(axes, part, margin + 0.15, part.array.shape[0] + 0.9, top)
-        top += part.array.shape[0] + 0.9
+    for line, height in zip(lines, heights, strict=True):
+        x = GAP / 2
+        for part in line:
+            space = room(part) - GAP
+            if isinstance(part, Panel):
+                columns = part.array.shape[1]
+                start = x + part.margin
+                start += (space - part.margin - columns) / 2
+                panel(axes, part, start, height, top)
+            else:
+                middle = top + TITLE - 0.1 + (height - TITLE) / 2
+                arrow(axes, x, x + space, middle, part)
+            x += room(part)
+        top += height
     return picture(figure, alt)
+
+
+def room(part):
+    """Return the width of a panel or an arrow, in cells."""
+    if isinstance(part, Panel):
+        # A title needs its room, however narrow the array.
+        wide = max(part.array.shape[1], LETTER * len(part.title))
+        return part.margin + wide + GAP
+    return max(ARROW, LETTER * len(part) + 0.2) + GAP
 
 
 def canvas(width, height):
@@ -126,7 +131,7 @@ def canvas(width, height):
 def panel(axes, part, x, height, top=0):
     """Draw one array with its left edge at x, in the middle of the height."""
     rows, columns = part.array.shape
-    y = top + 0.8 + (height - 0.9 - rows) / 2
+    y = top + TITLE - 0.1 + (height - TITLE - rows) / 2
     axes.text(
         x + columns / 2, y - 0.25, part.title, color=TONE, size=11,
         weight="bold", ha="center", va="baseline",

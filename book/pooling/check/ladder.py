@@ -65,7 +65,7 @@ def judge(name, candidate, part, parts, suspects=(), axes="NCHW"):
     parts : dict of str to list of Case
     suspects : sequence of Suspect
         Tried in order on a failing case.
-    axes : str
+    axes : sequence of str
         Names of the axes of the expected arrays, for messages on shapes.
 
     Raises
@@ -111,8 +111,9 @@ def call(name, title, candidate, args):
     arrays = [a for a in args if isinstance(a, np.ndarray)]
     kept = [a.copy() for a in arrays]
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(
-            io.StringIO()
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
         ):
             warnings.simplefilter("ignore")
             got = candidate(*args)
@@ -137,7 +138,8 @@ def call(name, title, candidate, args):
 def copied(got):
     """Copy a result, for what it shares with the input is put back."""
     if isinstance(got, SEVERAL):
-        return tuple(map(copied, got))
+        kind = list if isinstance(got, list) else tuple
+        return kind(map(copied, got))
     return got.copy() if isinstance(got, np.ndarray) else got
 
 
@@ -293,6 +295,8 @@ def guess(expected, got):
     """Read a likely cause from the pattern of the wrong values."""
     if not isinstance(expected, np.ndarray) or not isinstance(got, np.ndarray):
         return []
+    if same(expected, got):  # what is wrong is the dtype alone
+        return []
     if same(np.sort(expected, None), np.sort(got, None)):
         return [
             "  Likely cause: the right numbers are in the wrong places; "
@@ -340,7 +344,9 @@ def window_picture(x, window, stride=None, padding=0):
 
     x is (N, C, H, W) or one plane (H, W). A padded cell is a dot.
     """
-    rows, columns = pooling_axes((1, 1, *x.shape[-2:]), window, stride, padding)
+    rows, columns = pooling_axes(
+        (1, 1, *x.shape[-2:]), window, stride, padding
+    )
 
     def draw(place):
         *lead, i, j = place
@@ -354,7 +360,7 @@ def window_picture(x, window, stride=None, padding=0):
             ]
             for r in rows.positions()[i]
         ]
-        dots = " (· is padding)" if "·" in sum(cells, []) else ""
+        dots = " (· is padding)" if any("·" in c for c in cells) else ""
         return f"its window{dots}:\n" + grid(cells)
 
     return draw

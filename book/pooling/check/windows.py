@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 1, windows."""
+"""Checks of the exercises of chapter 1, windows."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from pooling.check.ladder import (
     Case,
     Suspect,
     distinct,
-    form,
     grid,
     judge,
     window_picture,
 )
 from pooling.windows import pair, pooling_axes
 
+OUTPUT = ("N", "C", "OH", "OW")
 IMAGE = np.array([[-1, 3, 0, -2], [2, -4, -3, -5], [5, 1, -6, -7]])
 
 
@@ -25,7 +25,8 @@ def reduced(reduce, x, window, stride=None, padding=0, fill=None):
     for *lead, i, j in np.ndindex(y.shape):
         plane = x[tuple(lead)]
         cells = [
-            plane[r, k] if 0 <= r < len(plane) and 0 <= k < len(plane[0])
+            plane[r, k]
+            if 0 <= r < len(plane) and 0 <= k < len(plane[0])
             else fill
             for r in rows[i]
             for k in columns[j]
@@ -36,33 +37,22 @@ def reduced(reduce, x, window, stride=None, padding=0, fill=None):
 
 def pool_by_hand(candidate, part=None):
     """Check the three small poolings done by hand."""
-
-    def pooled(function, stride):
-        return function(IMAGE[None, None], 2, stride)[0, 0]
-
-    right = (
-        pooled(pooling.max_pool2d, 1),
-        pooled(pooling.avg_pool2d, 1),
-        pooled(pooling.max_pool2d, 2),
-    )
-    says = (
-        "the maximum, stride 1",
-        "the average, stride 1",
-        "the maximum, stride 2",
-    )
-    parts = {
-        key: [
-            Case(
-                says[k],
-                (),
-                tuple(want if k == n else None for n, want in enumerate(right)),
-                window_picture(IMAGE, 2, stride),
-            )
-        ]
-        for k, (key, stride) in enumerate(
-            [("maximum", 1), ("average", 1), ("stride", 2)]
-        )
+    tasks = {
+        "maximum": (pooling.max_pool2d, 1),
+        "average": (pooling.avg_pool2d, 1),
+        "stride": (pooling.max_pool2d, 2),
     }
+    right = [
+        function(IMAGE[None, None], 2, stride)[0, 0]
+        for function, stride in tasks.values()
+    ]
+    parts = {}
+    for k, (key, (_, stride)) in enumerate(tasks.items()):
+        alone = [None, None, None]  # the other two are not compared
+        alone[k] = right[k]
+        says = "the maximum, stride 2" if key == "stride" else f"the {key}"
+        picture = window_picture(IMAGE, 2, stride)
+        parts[key] = [Case(says, (), tuple(alone), picture)]
 
     def three(function, *options):
         return lambda: tuple(
@@ -91,12 +81,22 @@ def pool_by_hand(candidate, part=None):
             2,
         ),
         Suspect(three(sum), "these are sums; divide by the 4 cells", 2),
+        Suspect(
+            three(lambda cells: int(sum(cells) / 4)),
+            "some averages are not whole numbers; keep what is behind the "
+            "point",
+            2,
+        ),
         Suspect(three(np.mean), "this is the average", 1),
         Suspect(three(max), "this is the maximum", 1),
         Suspect(
             lambda: (None, None, right[0]),
-            "the window still moves by 1; with stride 2 it moves by 2, down "
-            "as well as across",
+            "the window still moves by 1; with stride 2 it moves by 2",
+            3,
+        ),
+        Suspect(
+            lambda: (None, None, reduced(max, IMAGE, 2, (1, 2))),
+            "the window moves by 2 across but by 1 down; stride 2 means both",
             3,
         ),
         Suspect(
@@ -106,7 +106,7 @@ def pool_by_hand(candidate, part=None):
             3,
         ),
     ]
-    judge("pool_by_hand", candidate, part, parts, suspects, axes=["rows", "columns"])
+    judge("pool_by_hand", candidate, part, parts, suspects, ("OH", "OW"))
 
 
 def input_sizes(candidate, part=None):
@@ -130,11 +130,7 @@ def input_sizes(candidate, part=None):
                 want = (sizes[0], sizes[-1])[k]
                 if got[k] == want:
                     continue
-                lines = [
-                    f"  for out {out}, window {geometry[0]}, stride "
-                    f"{geometry[1]}, padding {sum(geometry[2:])}",
-                    f"  the {word} size is not {got[k]}:",
-                ]
+                lines = [f"  the {word} size is not {got[k]}:"]
                 if windows(int(got[k])) != out:
                     has = windows(int(got[k])) if got[k] > 0 else 0
                     return [*lines, f"  {got[k]} cells have {has} windows"]
@@ -181,12 +177,16 @@ def input_sizes(candidate, part=None):
             "the two are in the wrong order: smallest first",
         ),
         Suspect(
-            sizes(lambda out, window, stride, p: out * stride + window - 2 * p),
+            sizes(
+                lambda out, window, stride, p: out * stride + window - 2 * p
+            ),
             "`out` windows have only `out - 1` steps between them",
             2,
         ),
         Suspect(
-            sizes(lambda out, window, stride, p: smallest(out, window, stride)),
+            sizes(
+                lambda out, window, stride, p: smallest(out, window, stride)
+            ),
             "the padding is left out",
             3,
         ),
@@ -205,7 +205,8 @@ def input_sizes(candidate, part=None):
                     smallest(out, window, stride) + 2 * p
                 )
             ),
-            "the padding is added; it makes room, so a smaller image is enough",
+            "the padding is added; it makes room, so a smaller image is "
+            "enough",
             3,
         ),
     ]
@@ -239,7 +240,10 @@ def min_pool2d(candidate, part=None):
             case("padding (0, 1), all negative", -x, (3, 2), 2, (0, 1)),
             case(
                 "padding at the top and the right alone",
-                x, 3, (1, 2), ((2, 0), (0, 1)),
+                x,
+                3,
+                (1, 2),
+                ((2, 0), (0, 1)),
             ),
         ],
         "integers": [
@@ -317,17 +321,20 @@ def min_pool2d(candidate, part=None):
             "the two strides are swapped",
         ),
     ]
-    judge("min_pool2d", candidate, part, parts, suspects)
+    judge("min_pool2d", candidate, part, parts, suspects, OUTPUT)
 
 
 def convolve(x, weights, stride):
     """Convolve x (N, C, H, W) with weights (O, C, PH, PW): (N, O, OH, OW)."""
     rows, columns = (
-        axis.positions() for axis in pooling_axes(x.shape, weights.shape[2:], stride)
+        axis.positions()
+        for axis in pooling_axes(x.shape, weights.shape[2:], stride)
     )
     return sum(
         np.einsum(
-            "oc,nchw->nohw", weights[:, :, a, b], x[:, :, rows[:, a]][..., columns[:, b]]
+            "oc,nchw->nohw",
+            weights[:, :, a, b],
+            x[:, :, rows[:, a]][..., columns[:, b]],
         )
         for a, b in np.ndindex(weights.shape[2:])
     )
@@ -351,7 +358,8 @@ def average_kernel(candidate, part=None):
             wrong = np.argwhere(~np.isclose(y, right))
             if not len(wrong):
                 return []
-            n, o, i, j = place = tuple(map(int, wrong[0]))
+            place = tuple(map(int, wrong[0]))
+            o = place[1]
             return [
                 f"  weights of shape {got.shape}, as it must be",
                 f"  but convolving an image with them, output {list(place)}",
@@ -360,7 +368,9 @@ def average_kernel(candidate, part=None):
                 f"    there, channel {o} of the image holds:",
                 *(
                     f"    {line}"
-                    for line in window_picture(x, window)(place).splitlines()[1:]
+                    for line in window_picture(x, window)(place).splitlines()[
+                        1:
+                    ]
                 ),
                 *look(got, o),
             ]
@@ -411,7 +421,8 @@ def average_kernel(candidate, part=None):
         ),
         Suspect(
             diagonal(lambda C, PH, PW: 1 / (C * PH * PW)),
-            "divided by the number of channels too; a window has PH * PW cells",
+            "divided by the number of channels too; a window has PH * PW "
+            "cells",
             1,
         ),
         Suspect(
@@ -460,12 +471,22 @@ def pooling_cost(candidate, part=None):
     parts = {
         "plain": [
             case("a tiny image", 1, 3, 3, (2, 2), (1, 1), (0, 0)),
-            case("2 channels, windows side by side", 2, 6, 9, (2, 3), (2, 3), (0, 0)),
+            case(
+                "2 channels, windows side by side",
+                2,
+                6,
+                9,
+                (2, 3),
+                (2, 3),
+                (0, 0),
+            ),
             case("a remainder", 3, 8, 11, (3, 2), (2, 4), (0, 0)),
         ],
         "padding": [
             case("the example", 64, 112, 112, (3, 3), (2, 2), (1, 1)),
-            case("padding of the rows alone", 5, 7, 10, (3, 2), (1, 2), (1, 0)),
+            case(
+                "padding of the rows alone", 5, 7, 10, (3, 2), (1, 2), (1, 0)
+            ),
             case("two paddings", 4, 9, 6, (5, 3), (3, 1), (2, 1)),
         ],
     }
@@ -498,6 +519,14 @@ def pooling_cost(candidate, part=None):
             1,
         ),
         Suspect(
+            lambda *args: (
+                *count(*args)[:2],
+                sum(count(*args)[1:]),
+            ),
+            "one division per cell; add up the window first, then divide once",
+            1,
+        ),
+        Suspect(
             wrong(lambda C, *args: (1, *args)),
             "the channels are left out; each is pooled",
             2,
@@ -515,10 +544,30 @@ def pooling_cost(candidate, part=None):
         Suspect(
             wrong(
                 lambda C, H, W, window, stride, padding: (
-                    C, H, W, window, stride, [(p, 0) for p in padding],
+                    C,
+                    H,
+                    W,
+                    window,
+                    stride,
+                    [(p, 0) for p in padding],
                 )
             ),
             "the padding is added once, but there is one on each side",
+            3,
+        ),
+        Suspect(
+            wrong(
+                lambda C, H, W, window, stride, padding: (
+                    C,
+                    H,
+                    W,
+                    window,
+                    stride,
+                    [2 * p for p in padding],
+                )
+            ),
+            "the padding is doubled twice; `output_size` adds it on both "
+            "sides already",
             3,
         ),
         Suspect(
@@ -562,18 +611,17 @@ def same_padding(candidate, part=None):
             if tuple(got) == want:
                 return []
             got = tuple(map(int, got))
-            lines = [
-                f"  for size {size}, window {window}, stride {stride}",
-                f"  expected {want}, got {got}",
-            ]
+            lines = [f"  expected {want}, got {got}"]
             if min(got) < 0:
                 return [*lines, "  a padding cannot be negative"]
             has = windows(*args, got)
             if has != out:
                 lines.append(f"  yours gives {has} windows, not {out}")
             elif sum(got) > sum(want):
-                lines.append("  the number of windows is right, but fewer "
-                             "cells are enough")
+                lines.append(
+                    "  the number of windows is right, but fewer "
+                    "cells are enough"
+                )
             else:
                 lines.append("  the sum is right; an odd cell goes after")
             return lines
@@ -582,10 +630,19 @@ def same_padding(candidate, part=None):
         return Case(says, args, want, rule=rule)
 
     parts = {
-        "stride1": [case(7, 3, 1), case(6, 2, 1), case(9, 4, 1), case(5, 1, 1)],
+        "stride1": [
+            case(7, 3, 1),
+            case(6, 2, 1),
+            case(9, 4, 1),
+            case(5, 1, 1),
+        ],
         "strides": [
-            case(5, 2, 2), case(7, 3, 2), case(8, 3, 2), case(11, 5, 4),
-            case(6, 1, 2), case(10, 2, 4),
+            case(5, 2, 2),
+            case(7, 3, 2),
+            case(8, 3, 2),
+            case(11, 5, 4),
+            case(6, 1, 2),
+            case(10, 2, 4),
         ],
     }
 
@@ -605,16 +662,6 @@ def same_padding(candidate, part=None):
             lambda size, window, stride: halves(window - 1),
             "this is right for stride 1 alone; it leaves out size and stride",
             2,
-        ),
-        Suspect(
-            lambda size, window, stride: (window // 2, window // 2),
-            "the two sides need not be equal",
-            3,
-        ),
-        Suspect(
-            lambda size, window, stride: ((window - 1) // 2,) * 2,
-            "the two sides need not be equal",
-            3,
         ),
         Suspect(
             lambda *args: halves(total(*args)),
@@ -637,6 +684,21 @@ def same_padding(candidate, part=None):
             "the number of windows was rounded down; it is rounded up",
             1,
         ),
+        Suspect(
+            lambda *args: (least(*args)[0],) * 2,
+            "the two sides need not be equal",
+            3,
+        ),
+        Suspect(
+            lambda size, window, stride: (window // 2, window // 2),
+            "the two sides need not be equal",
+            3,
+        ),
+        Suspect(
+            lambda size, window, stride: ((window - 1) // 2,) * 2,
+            "the two sides need not be equal",
+            3,
+        ),
     ]
     judge("same_padding", candidate, part, parts, suspects)
 
@@ -658,7 +720,6 @@ def showing_input(candidate, part=None):
     """Check an image that shows the mistake of pool2d_broken."""
 
     def rule(got):
-        lines = form(np.empty((2, 2), int), got, "")
         if not isinstance(got, np.ndarray) or got.ndim != 2:
             return ["  must be one image: an array with 2 axes (H, W)"]
         if got.dtype.kind not in "fiu" or not np.isfinite(got).all():
@@ -668,13 +729,13 @@ def showing_input(candidate, part=None):
         right = pooling.max_pool2d(got[None, None], 2, 1)[0, 0]
         if (right != pool2d_broken(got, (2, 2))).any():
             return []
-        lines = ["  pool2d_broken is right for this image"]
-        if (got >= 0).all():
-            return [*lines, "  none of its numbers is negative"]
-        if (right > 0).all():
-            return [*lines, "  each of its windows holds a number above 0"]
-        return [*lines, "  each of its windows holds a number that is not "
-                "negative"]
+        lines = ["  pool2d_broken finds every maximum of this image"]
+        if (got < 0).any():
+            lines.append(
+                "  it holds negative numbers, but beside them, in each "
+                "window, a larger one"
+            )
+        return [*lines, "  Hint 1 says more."]
 
     parts = {"shows": [Case("an image (H, W), window (2, 2)", (), rule=rule)]}
     judge("showing_input", candidate, part, parts)
@@ -733,9 +794,13 @@ def pool2d_mended(candidate, part=None):
             1,
         ),
         Suspect(
+            lambda x, window: reduced(max, x, window[::-1], 1),
+            "the window's height and width are swapped: it is (PH, PW)",
+        ),
+        Suspect(
             lambda x, window: reduced(lambda c: c[0], x, window, 1),
             "each result is the first cell of its window",
             2,
         ),
     ]
-    judge("pool2d_mended", candidate, part, parts, suspects, axes="HW")
+    judge("pool2d_mended", candidate, part, parts, suspects, ("OH", "OW"))

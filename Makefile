@@ -36,6 +36,7 @@ test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
 lab: $(READY) ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter trust book/*.ipynb >/dev/null # or it hides their pictures
 	$(BIN)/jupyter lab --notebook-dir=book
 
 grade: $(READY) ## grade what is in course/submitted

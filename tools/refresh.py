@@ -86,6 +86,8 @@ def execute(path):
     }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}  # in the lab
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "image/svg+xml" in data:  # a picture says what it shows

@@ -39,7 +39,7 @@ c.Autograde.autograde_preprocessors = [
 if str(root) not in sys.path:
     sys.path.append(str(root))  # the nbgrader command finds grading/ here
 
-# Seconds for one cell, and for one notebook: once they are spent, a cell gets
-# one second. The slowest honest notebook needs three in all.
-c.RunCells.timeout = 10
+# Seconds for one check cell, and for all of a notebook; once they are spent,
+# a cell gets one second. The slowest honest notebook needs three in all.
+c.RunCells.timeout = 5
 c.RunCells.seconds_in_all = 30

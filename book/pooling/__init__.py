@@ -18,6 +18,7 @@ from pooling.im2col import (
     plane_indices,
     scatter_add,
 )
+from pooling.unpooling import max_unpool2d_indices
 from pooling.windows import is_list, output_size, pooling_axes, whole
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "avg_pool2d_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_unpool2d",
     "output_size",
 ]
 
@@ -60,14 +62,35 @@ def _planes(value, name, shape=None):
     return array
 
 
-def _input_shape(value):
+def _shape(value, name):
     """Return `value` as a shape (N, C, H, W)."""
     if not is_list(value) or len(value) != 4:
         raise ValueError(
-            f"input_shape must be (N, C, H, W), four whole numbers, got "
-            f"{value!r}"
+            f"{name} must be (N, C, H, W), four whole numbers, got {value!r}"
         )
-    return tuple(whole(size, "input_shape", 0) for size in value)
+    return tuple(whole(size, f"each size in {name}", 0) for size in value)
+
+
+def _plane_indices(indices, values, name, shape, shape_name):
+    """Return `indices` as int64: one for each value, all in the plane."""
+    indices = _planes(indices, "indices", values.shape)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(
+            f"indices must hold integers, got dtype {indices.dtype}"
+        )
+    N, C, H, W = shape
+    if values.shape[:2] != (N, C):
+        raise ValueError(
+            f"{name} must have N, C = {N}, {C} as {shape_name} {shape}, got "
+            f"shape {values.shape}"
+        )
+    outside = (indices < 0) | (indices >= H * W)
+    if outside.any():
+        raise ValueError(
+            f"indices must lie in the plane, 0 to {H * W - 1} for {H} x {W}, "
+            f"got {indices[outside][0]}"
+        )
+    return indices.astype(np.int64)
 
 
 @_quiet
@@ -167,24 +190,55 @@ def max_pool2d_backward(dout, indices, input_shape):
     Built in chapter 2.
     """
     dout = _planes(dout, "dout")
-    N, C, H, W = shape = _input_shape(input_shape)
-    indices = _planes(indices, "indices", dout.shape)
-    if not np.issubdtype(indices.dtype, np.integer):
-        raise TypeError(
-            f"indices must hold integers, got dtype {indices.dtype}"
-        )
-    if dout.shape[:2] != (N, C):
-        raise ValueError(
-            f"dout must have N, C = {N}, {C} as input_shape {shape}, got "
-            f"shape {dout.shape}"
-        )
-    outside = (indices < 0) | (indices >= H * W)
-    if outside.any():
-        raise ValueError(
-            f"indices must lie in the plane, 0 to {H * W - 1} for {H} x {W}, "
-            f"got {indices[outside][0]}"
-        )
-    return scatter_add(dout, indices.astype(np.int64), shape)
+    shape = _shape(input_shape, "input_shape")
+    indices = _plane_indices(indices, dout, "dout", shape, "input_shape")
+    return scatter_add(dout, indices, shape)
+
+
+def max_unpool2d(y, indices, output_shape):
+    """Put each maximum back at its place; zeros everywhere else.
+
+    Parameters
+    ----------
+    y : array of floats or integers, shape (N, C, OH, OW)
+        What `max_pool2d` returned, or what became of it.
+    indices : array of integers, shape (N, C, OH, OW)
+        From `max_pool2d` with `return_indices=True`. Where an index occurs
+        twice in a plane (windows overlapped), the last value stays.
+    output_shape : (N, C, H, W)
+        Shape of what was pooled; several shapes pool to the same size.
+
+    Returns
+    -------
+    x : array, shape (N, C, H, W)
+        Of the dtype of `y`.
+
+    Raises
+    ------
+    TypeError
+        `indices` are not integers, or `y` holds no numbers.
+    ValueError
+        The shapes do not agree, or an index lies outside its plane.
+
+    Notes
+    -----
+    Built in chapter 4. Unpooling assigns; a gradient adds
+    (`max_pool2d_backward`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> y, indices = max_pool2d(x, 2, stride=1, return_indices=True)
+    >>> max_unpool2d(y, indices, x.shape)
+    array([[[[0., 0., 0.],
+             [0., 4., 5.],
+             [0., 7., 8.]]]])
+    """
+    y = _planes(y, "y")
+    shape = _shape(output_shape, "output_shape")
+    indices = _plane_indices(indices, y, "y", shape, "output_shape")
+    return max_unpool2d_indices(y, indices, shape)
 
 
 @_quiet
@@ -283,7 +337,7 @@ def avg_pool2d_backward(
     -----
     Built in chapter 2.
     """
-    shape = _input_shape(input_shape)
+    shape = _shape(input_shape, "input_shape")
     geometry = {"dilation": dilation, "ceil_mode": ceil_mode}
     rows, columns = pooling_axes(shape, window, stride, padding, **geometry)
     dout = _planes(dout, "dout", (*shape[:2], rows.out, columns.out))

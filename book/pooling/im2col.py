@@ -201,13 +201,19 @@ def plane_indices(
     return i * columns.size + j
 
 
-def scatter_add(values, indices, input_shape):
-    """Add each value at its flat index of its plane; start from zeros."""
+def batch_indices(indices, input_shape):
+    """Turn places in a plane into places in the whole batch, flat."""
     N, C, H, W = input_shape
-    dx = np.zeros(N * C * H * W, np.result_type(values, float))
     first = H * W * np.arange(N * C).reshape(N, C, 1, 1)  # of each plane
-    np.add.at(dx, (first + indices).ravel(), values.ravel())
-    return dx.reshape(input_shape).astype(mean_dtype(values.dtype))
+    return (first + indices).ravel()
+
+
+def scatter_add(values, indices, input_shape):
+    """Add each value at its place in its plane; start from zeros."""
+    dx = np.zeros(input_shape, np.result_type(values, float))
+    places = batch_indices(indices, input_shape)
+    np.add.at(dx.reshape(-1), places, values.ravel())
+    return dx.astype(mean_dtype(values.dtype))
 
 
 def avg_pool2d_im2col(

@@ -295,7 +295,7 @@ def max_backward(candidate, part=None):
         ],
         "padding": [
             case("padding 1, all values negative",
-                 distinct((1, 1, 3, 4), 7), 2, 2, 1),
+                 distinct((1, 1, 5, 8), 7), 2, 3, 1),
             case("padding (1, 0): above and below only",
                  distinct((2, 3, 5, 6), 8), (3, 2), (2, 1), (1, 0)),
         ],
@@ -360,6 +360,22 @@ def max_backward(candidate, part=None):
             "the stride is ignored: window (i, j) starts at row i * SH, "
             "column j * SW.",
             1,
+        ),
+        Suspect(
+            lambda x, dout, window, stride, padding: route(
+                x, dout, window, strides(window, stride)[1][::-1], padding
+            ),
+            "the strides are swapped: window (i, j) starts at row i * SH, "
+            "column j * SW.",
+            1,
+        ),
+        Suspect(
+            lambda x, dout, window, stride, padding: route(
+                x, dout, window, stride
+            ),
+            "the padding is ignored: the first window starts in the frame, "
+            "above and to the left of the image.",
+            2,
         ),
         Suspect(
             lambda *args: route(*args, crop=False),

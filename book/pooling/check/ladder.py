@@ -118,9 +118,6 @@ def call(name, title, candidate, args):
             warnings.simplefilter("ignore")
             got = candidate(*args)
         changed = not all(map(same, arrays, kept))
-        # A result may be its own input, changed or not.
-        if changed:
-            got = copied(got)
     except NotImplementedError:
         raise NotAttempted(f"· {name}: not attempted yet") from None
     except Exception as error:
@@ -133,14 +130,6 @@ def call(name, title, candidate, args):
             if not same(array, before):
                 array[...] = before
     return got, changed
-
-
-def copied(got):
-    """Copy a result, for what it shares with the input is put back."""
-    if isinstance(got, SEVERAL):
-        kind = list if isinstance(got, list) else tuple
-        return kind(map(copied, got))
-    return got.copy() if isinstance(got, np.ndarray) else got
 
 
 def where(error):
@@ -169,7 +158,7 @@ def form(expected, got, axes, exact=False):
     if not isinstance(expected, np.ndarray):
         return form_of_number(expected, got)
     if isinstance(got, SEVERAL):
-        return [f"  must be an array, got {describe(got)}: np.array(...)?"]
+        return [f"  must be an array, got {describe(got)}: use np.array"]
     if not isinstance(got, np.ndarray):
         return [f"  must be an array, got {describe(got)}"]
     if got.shape != expected.shape:
@@ -190,7 +179,11 @@ def form(expected, got, axes, exact=False):
 def first_of(judged, expected, got):
     """Return the first complaint about one of several results."""
     for k, (want, have) in enumerate(zip(expected, got, strict=True), 1):
-        lines = judged(want, have) if want is not None else []
+        if want is None:
+            continue
+        if have is None:
+            return [f"  result {k} of {len(expected)} is None: still to do?"]
+        lines = judged(want, have)
         if lines:
             return [f"  in result {k} of {len(expected)}:", *lines]
     return []
@@ -263,26 +256,30 @@ def accuse(case, got, suspects):
     for suspect in suspects:
         with np.errstate(all="ignore"):
             try:
-                answers.append((suspect, suspect.answer(*case.args)))
+                answer = suspect.answer(*case.args)
             except Exception:  # this mistake cannot be made in this case
                 continue
-    pairs = [(got, case.expected, answers)]
+        if not same(answer, case.expected):  # nor does it show in each case
+            answers.append((suspect, answer))
+    views = [(got, answers)]
     if (
         isinstance(case.expected, tuple)
         and isinstance(got, SEVERAL)
         and len(got) == len(case.expected)
     ):
-        # Several results: all alike, or else one of them alone.
-        pairs += [
-            (have, want, [(s, answer[k]) for s, answer in answers])
-            for k, (have, want) in enumerate(
-                zip(got, case.expected, strict=True)
-            )
-            if want is not None
+        # Several results: all alike, or else the first wrong one alone.
+        wrong = [
+            k
+            for k, want in enumerate(case.expected)
+            if want is not None and not same(got[k], want)
         ]
-    for have, want, some in pairs:
+        views += [
+            (got[k], [(suspect, answer[k]) for suspect, answer in answers])
+            for k in wrong[:1]
+        ]
+    for have, some in views:
         for suspect, answer in some:
-            if same(answer, have) and not same(answer, want):
+            if same(answer, have):
                 more = f"  Hint {suspect.hint} says more."
                 return [
                     f"  Likely cause: {suspect.says}",
@@ -295,8 +292,13 @@ def guess(expected, got):
     """Read a likely cause from the pattern of the wrong values."""
     if not isinstance(expected, np.ndarray) or not isinstance(got, np.ndarray):
         return []
-    if same(expected, got):  # what is wrong is the dtype alone
+    if same(expected, got) or got.ndim != expected.ndim:
         return []
+    if expected.dtype.kind == "f" and got.dtype.kind in "iu":
+        return [
+            "  Likely cause: whole numbers drop what is behind the point; so "
+            "does `//`, and so does an array made for ints."
+        ]
     if same(np.sort(expected, None), np.sort(got, None)):
         return [
             "  Likely cause: the right numbers are in the wrong places; "

@@ -264,6 +264,11 @@ def min_pool2d(candidate, part=None):
             2,
         ),
         Suspect(
+            lambda x, *args: x.max() - pooling.max_pool2d(x.max() - x, *args),
+            "a difference can be too large for int8, and then it wraps around",
+            2,
+        ),
+        Suspect(
             pooling.max_pool2d,
             "this is the maximum",
             1,
@@ -791,6 +796,11 @@ def pool2d_mended(candidate, part=None):
         Suspect(
             lambda x, window: reduced(lambda c: max(c, key=abs), x, window, 1),
             "the number farthest from 0 wins, not the largest",
+            1,
+        ),
+        Suspect(
+            lambda x, window: reduced(max, abs(x), window, 1),
+            "the signs are lost",
             1,
         ),
         Suspect(

@@ -1,0 +1,636 @@
+"""Each check is right about references, stubs and the mistakes of learners.
+
+The exercises are read from the solutions notebooks. A reference must pass, the
+stub that a student gets must be "not attempted", and each named wrong answer
+must fail with the message that was written for it.
+"""
+
+import ast
+import contextlib
+import io
+import re
+import sys
+from typing import NamedTuple
+
+import nbformat
+import numpy as np
+import pytest
+
+import pooling
+from pooling import check
+from pooling.check.ladder import (
+    Case,
+    CheckFailed,
+    NotAttempted,
+    Suspect,
+    close,
+    distinct,
+    gradient_picture,
+    judge,
+    window_picture,
+)
+from pooling.check.windows import IMAGE, pool2d_broken, reduced
+from solutions.wrong_answers import WRONG_ANSWERS
+from tools.refresh import LESSONS, ROOT, SOLUTIONS, exported_source, release
+
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*)### END HIDDEN TESTS", re.S)
+SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*)### END SOLUTION", re.S)
+HINT = re.compile(
+    r"<details><summary>Hint (\d) · [^<]+</summary>\n\n(.+?)\n\n</details>",
+    re.S,
+)
+TITLE = re.compile(r"## Exercise (\d+)\.(\d+) · \S.*")
+HEADER = re.compile(
+    r"\*Difficulty [123] of 3 · \d+ minutes · (\d+) points · "
+    r"needs: [^·]+ · checked: [^·]+\*"
+)
+
+
+class Exercise(NamedTuple):
+    """One exercise: the cells from its title to the next."""
+
+    chapter: str
+    title: str
+    cells: list
+
+    @property
+    def text(self):
+        """Its markdown, without the answer that a person grades."""
+        return "\n".join(
+            cell.source
+            for cell in self.cells
+            if cell.cell_type == "markdown" and not role(cell, "solution")
+        )
+
+    @property
+    def functions(self):
+        """Name -> the cell of the reference solution."""
+        return {
+            cell.metadata.nbgrader.grade_id: cell
+            for cell in self.cells
+            if cell.cell_type == "code" and role(cell, "solution")
+        }
+
+    def tests(self, name):
+        """Return the check cells of a function."""
+        return [
+            cell
+            for cell in self.cells
+            if role(cell, "grade")
+            and cell.metadata.nbgrader.grade_id.split("-")[0] == name
+        ]
+
+
+def role(cell, key):
+    """Return an entry of a cell's nbgrader metadata, or None."""
+    return cell.metadata.get("nbgrader", {}).get(key)
+
+
+def exercises_of(notebook, chapter):
+    """Cut a notebook at the titles of its exercises."""
+    found = []
+    for cell in notebook.cells:
+        first = cell.source.split("\n")[0]
+        if cell.cell_type == "markdown" and first.startswith("## "):
+            found.append(Exercise(chapter, first, []))
+        if found:
+            found[-1].cells.append(cell)
+    return found
+
+
+NOTEBOOKS = {p.stem: nbformat.read(p, as_version=4) for p in SOLUTIONS}
+EXERCISES = [
+    exercise
+    for chapter, notebook in NOTEBOOKS.items()
+    for exercise in exercises_of(notebook, chapter)
+]
+HOME = {name: e for e in EXERCISES for name in e.functions}
+
+each_exercise = pytest.mark.parametrize(
+    "exercise", EXERCISES, ids=[e.title.split(" · ")[0] for e in EXERCISES]
+)
+each_function = pytest.mark.parametrize("name", HOME)
+each_wrong_answer = pytest.mark.parametrize(
+    "wrong",
+    WRONG_ANSWERS,
+    ids=[f"{w.exercise}: {w.mistake}" for w in WRONG_ANSWERS],
+)
+
+
+def quietly(function, *args):
+    """Call a function; return what it prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
+        function(*args)
+    return printed.getvalue()
+
+
+def run(source, namespace):
+    """Run the text of a cell; return what it prints."""
+    return quietly(exec, compile(source, "<cell>", "exec"), namespace)
+
+
+def passes(source, namespace):
+    """Tell whether a check cell, or its hidden tests alone, gives points."""
+    try:
+        run(source, dict(namespace))
+    except Exception:
+        return False
+    return True
+
+
+def message(name, candidate, part=None):
+    """Return what the check of this name says to a wrong candidate."""
+    with pytest.raises(CheckFailed) as failed:
+        quietly(getattr(check, name), candidate, part)
+    return str(failed.value)
+
+
+@pytest.fixture(scope="module")
+def references():
+    """Run each solutions notebook; return chapter -> its names."""
+    names = {chapter: {} for chapter in NOTEBOOKS}
+    for chapter, notebook in NOTEBOOKS.items():
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and not role(cell, "grade"):
+                run(cell.source, names[chapter])
+    return names
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """Release each solutions notebook; return chapter -> what students get."""
+    folder = tmp_path_factory.mktemp("released")
+    for chapter in NOTEBOOKS:
+        release(chapter, folder)
+    return {
+        chapter: nbformat.read(
+            folder / chapter / f"{chapter}.ipynb", as_version=4
+        )
+        for chapter in NOTEBOOKS
+    }
+
+
+# What the checks say --------------------------------------------------------
+
+
+@each_function
+def test_reference_passes(name, references):
+    names = references[HOME[name].chapter]
+    for cell in HOME[name].tests(name):
+        assert run(cell.source, dict(names)).startswith(f"✓ {name}")
+
+
+@each_function
+def test_check_cells_cover_all_parts(name, references):
+    names = references[HOME[name].chapter]
+
+    def cases(text):
+        return sum(int(n) for n in re.findall(r": (\d+) of \1 cases", text))
+
+    every = cases(quietly(getattr(check, name), names[name]))
+    parts = [run(c.source, dict(names)) for c in HOME[name].tests(name)]
+    assert every == sum(map(cases, parts)) > 0
+
+
+@each_function
+def test_stub_is_not_attempted(name, references, released):
+    chapter = HOME[name].chapter
+    names = dict(references[chapter])
+    for cell in released[chapter].cells:
+        if role(cell, "grade_id") == name:
+            assert "# your code here\n    raise NotImplementedError" in (
+                cell.source
+            )
+            run(cell.source, names)
+    with pytest.raises(NotAttempted, match=f"· {name}: not attempted yet"):
+        getattr(check, name)(names[name])
+    for cell in HOME[name].tests(name):
+        with pytest.raises(NotAttempted):
+            run(cell.source, names)
+        assert not passes(HIDDEN.search(cell.source)[1], names)
+
+
+@each_wrong_answer
+def test_wrong_answer_is_told_what_is_wrong(wrong, references):
+    exercise = HOME[wrong.exercise]
+    source = exercise.functions[wrong.exercise].source
+    names = dict(references[exercise.chapter])
+    if wrong.old is None:
+        run(wrong.new, names)
+    else:
+        assert source.count(wrong.old) == 1
+        run(source.replace(wrong.old, wrong.new), names)
+    says = message(wrong.exercise, names[wrong.exercise])
+    assert wrong.message in says
+    for number in re.findall(r"Hint (\d)", says):
+        assert f"<summary>Hint {number} · " in exercise.text
+    tests = [cell.source for cell in exercise.tests(wrong.exercise)]
+    assert not all(passes(test, names) for test in tests)
+    # The hidden tests know it without the check.
+    assert not all(passes(HIDDEN.search(t)[1], names) for t in tests)
+
+
+@each_function
+def test_there_are_three_wrong_answers(name):
+    assert sum(w.exercise == name for w in WRONG_ANSWERS) >= 3
+
+
+def test_each_check_belongs_to_an_exercise():
+    assert set(check.__all__) == set(HOME)
+    assert {w.exercise for w in WRONG_ANSWERS} == set(HOME)
+
+
+# What an exercise looks like ------------------------------------------------
+
+
+@each_exercise
+def test_header(exercise):
+    first, header, blank = exercise.text.split("\n")[:3]
+    number, place = map(int, TITLE.fullmatch(first).groups())
+    assert number == int(exercise.chapter.split("_")[0])
+    chapter = [e.title for e in EXERCISES if e.chapter == exercise.chapter]
+    assert chapter.index(first) == place - 1
+    points = sum(role(cell, "points") or 0 for cell in exercise.cells)
+    assert int(HEADER.fullmatch(header)[1]) == points > 0
+    assert blank == ""
+
+
+@each_exercise
+def test_hints(exercise):
+    hints = HINT.findall(exercise.text)
+    assert [int(k) for k, _ in hints] == list(range(1, len(hints) + 1))
+    assert 1 <= len(hints) <= 3
+    assert exercise.text.count("<details>") == len(hints)
+    shown = {line.strip() for _, hint in hints for line in hint.split("\n")}
+    for cell in exercise.functions.values():
+        body = {
+            line.strip()
+            for line in SOLUTION.search(cell.source)[1].split("\n")
+            if line.strip() and not line.strip().startswith("#")
+        }
+        assert 2 * len(body & shown) <= len(body), "a hint gives it away"
+
+
+@each_exercise
+def test_cells_are_as_nbgrader_needs_them(exercise):
+    for cell in exercise.cells:
+        marks = cell.metadata.get("nbgrader")
+        if marks is None:
+            continue
+        assert marks.schema_version == 3
+        assert not marks.task
+        assert marks.locked != marks.solution
+        if marks.grade:
+            assert marks.points > 0
+        if marks.grade and not marks.solution:
+            name, _, part = marks.grade_id.partition("-")
+            called = f'check.{name}({name}, "{part}")\n'
+            assert cell.source.startswith(called + "### BEGIN HIDDEN")
+            assert name in exercise.functions
+        if cell.cell_type == "code" and marks.solution:
+            assert f"def {marks.grade_id}(" in cell.source
+            assert SOLUTION.search(cell.source)
+
+
+@each_exercise
+def test_students_do_not_see_answers(exercise, released):
+    notebook = released[exercise.chapter]
+    text = nbformat.writes(notebook)
+    assert "### " not in text.replace("#### ", "")
+    for cell in notebook.cells:
+        if role(cell, "grade") and role(cell, "solution"):
+            assert cell.source == "*Your answer here.*"
+        assert not cell.get("outputs")
+
+
+def bodies(tree):
+    """Yield the name and the body of each function, without docstring."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            text = "\n".join(ast.dump(statement) for statement in body)
+            if len(text) > 200:  # one short line may come twice
+                yield node.name, text
+
+
+def test_no_function_is_typed_twice():
+    sources = [p.read_text() for p in (ROOT / "book/pooling").rglob("*.py")]
+    for notebook in NOTEBOOKS.values():
+        sources += [
+            cell.source
+            for cell in notebook.cells
+            # A check cell stands alone: the one before it may have failed.
+            if cell.cell_type == "code" and not role(cell, "grade")
+        ]
+    seen = {}
+    for source in sources:
+        for name, body in bodies(ast.parse(source)):
+            assert body not in seen, f"{name} is {seen[body]} again"
+            seen[body] = name
+
+
+@each_function
+def test_no_lesson_gives_the_function_away(name):
+    for lesson in LESSONS:
+        source = exported_source(lesson)
+        assert not re.search(rf"^(def|class) {name}\b", source, re.M)
+    assert not hasattr(pooling, name)
+
+
+def test_numbers_in_the_exercises_of_chapter_1(references):
+    names = references["01_windows"]
+
+    def text(name):
+        return HOME[name].text
+
+    def table(name, columns):
+        """Read the whole numbers of a table's rows."""
+        rows = re.findall(r"^\| [^a-z\n-]+\|$", text(name), re.M)
+        numbers = [list(map(int, re.findall(r"\d+", r))) for r in rows]
+        return [row for row in numbers if len(row) == columns]
+
+    assert str(IMAGE) in text("pool_by_hand")
+    sizes = re.findall(r"\| (?:size|windows) \|(.*)\|", text("input_sizes"))
+    sizes, windows = ([int(n) for n in row.split("|")] for row in sizes)
+    assert windows == [pooling.output_size(s, 3, 2) for s in sizes]
+    assert names["input_sizes"](3, 3, 2) == (7, 8)
+    assert "`input_sizes(3, 3, 2)` is `(7, 8)`" in text("input_sizes")
+    x = np.array([[5, 3, 8], [4, 1, 9], [0, 7, 6]])[None, None]
+    assert names["min_pool2d"](x, 2, 1).tolist() == [[[[1, 1], [0, 1]]]]
+    kernel = names["average_kernel"](1, (1, 2)).tolist()
+    assert f"weights are `{kernel}`" in text("average_kernel")
+    cost = names["pooling_cost"]
+    assert cost(1, 2, 3, (2, 2), (1, 1), (0, 0)) == (6, 6, 2)
+    comparisons = cost(64, 112, 112, (3, 3), (2, 2), (1, 1))[0]
+    assert f"needs\n{comparisons:,} comparisons" in text("pooling_cost")
+    rows = table("same_padding", 6)
+    assert len(rows) == 3
+    for size, window, stride, out, before, after in rows:
+        assert names["same_padding"](size, window, stride) == (before, after)
+        sides = before, after
+        assert pooling.output_size(size, window, stride, sides) == out
+    x = np.arange(9.0).reshape(3, 3)
+    assert pool2d_broken(x, (2, 2)).tolist() == [[4, 5], [7, 8]]
+
+
+def test_numbers_in_the_rubric_of_chapter_1():
+    (answer,) = (
+        cell.source
+        for cell in NOTEBOOKS["01_windows"].cells
+        if role(cell, "grade_id") == "invariance"
+    )
+    rubric = " ".join(answer.split())
+    image = np.ones((6, 8))
+    image[:, 2:6] = 0
+
+    def edges(shift, stride=1):
+        moved = np.roll(image, shift, axis=1)
+        row = moved[:, :-1] - moved[:, 1:]
+        y = pooling.max_pool2d(row[None, None], 2, stride)[0, 0, 0]
+        return str(y.astype(int).tolist())
+
+    response = (image[0, :-1] - image[0, 1:]).astype(int).tolist()
+    for claim in (
+        f"response `{response}`",
+        f"original `{edges(0)}`, shift +1 `{edges(1)}`, shift -1 "
+        f"`{edges(-1)}`, shift +2 `{edges(2)}`",
+        f"stride 2 gives `{edges(0, 2)}`, shift +1 `{edges(1, 2)}`, shift "
+        f"-1 `{edges(-1, 2)}`",
+    ):
+        assert claim in rubric
+    stripes = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    for shift, pooled in ((0, [0, 1, 0, 1]), (1, [1, 1, 1, 1])):
+        y = np.roll(stripes, -shift)[None, None, None]
+        y = pooling.max_pool2d(y, (1, 2)).ravel().tolist()
+        assert y == pooled
+        assert str(pooled) in rubric
+
+
+# The ladder -----------------------------------------------------------------
+
+X = distinct((2, 3, 4, 5))
+RIGHT = X * 2
+
+
+def said(candidate, cases=None, suspects=(), **options):
+    """Return what a check of `double` says about a wrong candidate."""
+    cases = cases or [Case("a case", (X,), RIGHT)]
+    with pytest.raises(CheckFailed) as failed:
+        judge("double", candidate, None, {"all": cases}, suspects, **options)
+    assert failed.value._render_traceback_() == str(failed.value).split("\n")
+    return str(failed.value)
+
+
+def stub(x):
+    raise NotImplementedError
+
+
+def broken(x):
+    return x / None
+
+
+def writes(result):
+    """Make a function that writes to its input and returns the result."""
+
+    def function(x):
+        x[0, 0, 0, 0] = 7
+        return result
+
+    return function
+
+
+def test_a_right_answer_is_praised(capsys):
+    judge("double", lambda x: x + x, None, {"all": [Case("", (X,), RIGHT)]})
+    assert capsys.readouterr().out == "✓ double: 1 of 1 cases right\n"
+
+
+# In this order: each answer has the fault of its rung and of all below it.
+@pytest.mark.parametrize(
+    ("candidate", "says"),
+    [
+        (stub, "· double: not attempted yet"),
+        (None, "· double: not attempted yet"),
+        (7, "✗ double must be a function, got int"),
+        (broken, "your function raised TypeError: unsupported operand"),
+        (writes(None), "it returned None: is a `return` missing?"),
+        (writes("no"), "must be an array, got str no"),
+        (writes([1, 2]), "must be an array, got a list of 2"),
+        (writes(np.zeros(3, int)), "it needs 4 axes, got 1"),
+        (writes(np.zeros((2, 3, 4, 6), int)), "W is 6, not 5"),
+        (writes(np.zeros((2, 3, 5, 4), int)), "in another order"),
+        (writes(np.zeros((9, 3, 4, 8), int)), "N is 9, not 2; W is 8, not 5"),
+        (writes(np.zeros(X.shape, int)), "dtype must be like float64"),
+        (writes(np.zeros(X.shape, bool)), "dtype must be like float64"),
+        (writes(np.zeros(X.shape)), "your function changed its input"),
+        (lambda x: x * 3, "120 of 120 values differ"),
+    ],
+)
+def test_ladder_has_this_order(candidate, says):
+    before = X.copy()
+    assert says in said(candidate)
+    assert (before == X).all(), "what was changed is put back"
+
+
+def test_input_is_not_called_changed_when_it_is_returned():
+    assert "changed" not in said(lambda x: x)
+    assert "changed its input" in said(lambda x: np.multiply(x, 2, out=x))
+
+
+def test_changed_lists_and_read_only_arrays():
+    x = X.copy()
+    x.flags.writeable = False
+    says = said(writes(RIGHT), [Case("read-only", (x,), RIGHT)])
+    assert "raised ValueError: assignment destination is read-only" in says
+
+
+def test_memory_layout_is_kept():
+    turned = X.transpose(3, 1, 0, 2)
+    layouts = []
+
+    def candidate(x):
+        layouts.append(x.strides)
+
+    said(candidate, [Case("turned", (turned,), turned)])
+    assert layouts == [turned.strides]
+
+
+def test_an_error_names_the_line():
+    names = {}
+    run("def helper(x):\n    y = x + 1\n    return y[99]\n", names)
+    run("def double(x):\n    return helper(x)\n", names)
+    assert "at line 3 of its cell" in said(names["double"])
+
+
+def test_values_name_the_first_place_and_draw_it():
+    def candidate(x):
+        y = x * 2
+        y[1, 2, 0, 3] = 0.5
+        y[1, 2, 3, 4] = 0.5
+        return y
+
+    picture = window_picture(X, (2, 3), 1, ((1, 0), (0, 2)))
+    lines = said(candidate, [Case("a case", (X,), RIGHT, picture)]).split("\n")
+    assert lines == [
+        "✗ double, case 1 of 1: a case",
+        "  shape (2, 3, 4, 5) and dtype float64 are right",
+        "  2 of 120 values differ, the first at [1, 2, 0, 3]:",
+        f"    expected {RIGHT[1, 2, 0, 3]:g}, got 0.5",
+        "    its window (· is padding):",
+        "        ·    ·    ·",
+        f"      {X[1, 2, 0, 3]:g}  {X[1, 2, 0, 4]:g}    ·",
+    ]
+
+
+def test_gradient_picture_lists_the_windows_of_a_cell():
+    x = np.arange(12.0).reshape(1, 1, 3, 4)
+    dout = np.array([[[[5.0, 6.0, 7.0], [8.0, 9.0, 10.0]]]])
+    says = gradient_picture(x, dout, 2, 1)((0, 0, 1, 0))
+    assert says.startswith("the cell holds 4; its windows")
+    assert re.findall(r"window \[\d, \d\], gradient \d+", says) == [
+        "window [0, 0], gradient 5",
+        "window [1, 0], gradient 8",
+    ]
+
+
+def test_suspects_are_tried_in_order_and_only_when_they_fit():
+    suspects = [
+        Suspect(lambda x: 1 / 0, "cannot be made here"),
+        Suspect(lambda x: x * 2, "no mistake at all"),
+        Suspect(lambda x: x * 3, "tripled", 2),
+        Suspect(lambda x: x + x + x, "tripled too"),
+    ]
+    says = said(lambda x: x * 3, suspects=suspects)
+    assert says.endswith("  Likely cause: tripled\n  Hint 2 says more.")
+    assert "Likely cause" not in said(lambda x: x * 4, suspects=suspects)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "says"),
+    [
+        (lambda x: (x * 2)[:, ::-1], "right numbers are in the wrong places"),
+        (lambda x: x * 2 * (x < -9), "Every wrong value is 0"),
+        (lambda x: (x * 2 + 0.5).astype(int), "behind the point"),
+    ],
+)
+def test_patterns_are_guessed(candidate, says):
+    assert says in said(candidate)
+
+
+def test_a_wrong_dtype_alone_gets_no_guess():
+    case = Case("bytes", (X,), X.astype("i1"), exact=True)
+    innocent = Suspect(lambda x: x, "right in this case")
+    says = said(lambda x: x, [case], [innocent])
+    assert "dtype must be int8, got float64" in says
+    assert "Likely cause" not in says
+
+
+def test_numbers():
+    case = Case("three", (3,), 6)
+    assert "must be a number, got bool True" in said(lambda k: True, [case])
+    assert "must be a whole number" in said(lambda k: k * 2.0, [case])
+    assert "for the arguments 3\n  expected 6, got 9" in said(
+        lambda k: k * 3, [case]
+    )
+    judge("double", lambda k: np.int64(k * 2), None, {"all": [case]})
+    large = Case("large", (), 1_605_632)
+    assert "got 1605633" in said(lambda: 1_605_633, [large])
+
+
+def test_several_results():
+    case = Case("a pair", (3,), (6, None, np.array([1.0])))
+    suspects = [
+        Suspect(lambda k: (k, 0, 0), "all wrong"),
+        Suspect(lambda k: (k + 4, 0, 0), "four too many"),
+    ]
+
+    def answer(*values):
+        return said(lambda k: values, [case], suspects)
+
+    assert "must return 3 results, got int 6" in said(lambda k: 6, [case])
+    assert "must return 3 results, got a tuple of 2" in answer(6, 7)
+    assert "in result 3 of 3:\n  must be an array" in answer(6, 7, 8)
+    assert "four too many" in answer(7, 5, np.array([1.0]))
+    # What fits a right result, or one that is not the first wrong one.
+    for values in ((6, 0, np.array([2.0])), (8, 0, np.array([9.0]))):
+        nearly = [Suspect(lambda k: (6, 0, np.array([9.0])), "nine")]
+        says = said(lambda k, v=values: v, [case], nearly)
+        assert "nine" not in says
+    assert "result 1 of 3 is None: still to do?" in answer(None, 1, 2)
+    judge("a pair", lambda k: [6, "any", np.ones(1)], None, {"all": [case]})
+
+
+def test_a_rule_judges_in_place_of_values():
+    case = Case("even", (4,), rule=lambda got: ["  odd"] if got % 2 else [])
+    assert said(lambda k: k + 1, [case]).endswith("  odd")
+    judge("even", lambda k: k + 2, None, {"all": [case]})
+
+
+@pytest.mark.filterwarnings("error")
+def test_warnings_and_stderr_do_not_count(capsys):
+    def candidate(x):
+        np.log(np.array(-1.0))
+        print("on the way", file=sys.stderr)
+        return x * 2
+
+    judge("double", candidate, None, {"all": [Case("", (X,), RIGHT)]})
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_part_is_refused():
+    with pytest.raises(ValueError, match=r"part must be one of \['all'\]"):
+        judge("double", stub, "some", {"all": []})
+
+
+def test_whole_numbers_are_compared_exactly():
+    assert not close(10**9, 10**9 + 1)
+    assert close(10.0**9, 10**9 + 1)
+    assert close(np.nan, np.nan)
+
+
+def test_windows_are_reduced_with_and_without_padding():
+    x = distinct((2, 3, 5, 4), below=50)
+    padded = pooling.max_pool2d(x, (2, 3), (1, 2), 1)
+    assert (reduced(max, x, (2, 3), (1, 2), 1) == padded).all()
+    zeros = reduced(max, x - 200, (2, 3), (1, 2), 1, fill=0)
+    assert (zeros[:, :, 0] == 0).all()

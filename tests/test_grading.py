@@ -1,0 +1,432 @@
+"""A class is graded: right scores, worded reasons, and nothing gets lost."""
+
+import contextlib
+import csv
+import io
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from traitlets.config import Config
+
+from grading import reasons, report
+from grading.execution import ForgiveWarnings, RunCells
+from grading.report import GRADED, NOT_GRADED, NOTHING, WAITS
+from grading.sample_class import STUDENTS, TROUBLE
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTER = "01_windows"
+SOURCE = ROOT / "solutions" / CHAPTER / f"{CHAPTER}.ipynb"
+FIRST = [s for s in STUDENTS if CHAPTER in s.wrong]
+WHOLE = [s.name for s in FIRST if s.shape == "notebook"]
+BROKEN = {s.name: s.shape for s in FIRST if s.shape != "notebook"}
+
+
+class Grading:
+    """What one run of `python -m grading` said and wrote."""
+
+    def __init__(self, course, *options):
+        start = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "grading", "--course", course, *options],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.seconds = time.monotonic() - start
+        self.status, self.said = done.returncode, done.stdout
+        self.noise = done.stderr
+        grades = course / "grades.csv"
+        self.csv = grades.read_text("utf-8") if grades.exists() else ""
+        lines = csv.DictReader(io.StringIO(self.csv))
+        self.rows = {(r["student"], r["assignment"]): r for r in lines}
+
+    def row(self, student, assignment=CHAPTER):
+        """Return a line of the CSV file."""
+        return self.rows[student, assignment]
+
+    def score(self, student):
+        """Return a score in the CSV file."""
+        return float(self.row(student)["score"])
+
+
+def handed_in(course, student):
+    """Return the path of a student's notebook."""
+    return course / "submitted" / student / CHAPTER / f"{CHAPTER}.ipynb"
+
+
+def page(course, student):
+    """Return the text of a student's feedback."""
+    place = course / "feedback" / student / CHAPTER
+    return (place / f"{CHAPTER}.html").read_text("utf-8")
+
+
+def marks(cell):
+    """Return what nbgrader knows of a cell."""
+    return cell.metadata.get("nbgrader", {})
+
+
+SOURCE_CELLS = nbformat.read(SOURCE, as_version=4).cells
+POINTS = {
+    marks(cell).grade_id: marks(cell).points
+    for cell in SOURCE_CELLS
+    if marks(cell).get("grade")
+}
+BY_HAND = {
+    marks(cell).grade_id
+    for cell in SOURCE_CELLS
+    if marks(cell).get("grade") and marks(cell).get("solution")
+}
+
+
+def failing(path):
+    """Run a notebook here, without nbgrader; return the checks that fail."""
+    checks = {
+        marks(cell).grade_id: cell.source
+        for cell in SOURCE_CELLS
+        if marks(cell).get("grade") and cell.cell_type == "code"
+    }
+    names, failed = {}, []
+
+    def too_slow(*_):
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, too_slow)
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        name = marks(cell).get("grade_id")
+        signal.alarm(2)
+        try:
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
+                exec(checks.get(name, cell.source), names)
+        except Exception:
+            failed += [name] if name in checks else []
+        finally:
+            signal.alarm(0)
+    return failed
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Return the folder of a class."""
+    return tmp_path_factory.mktemp("class")
+
+
+@pytest.fixture(scope="module")
+def first(course):
+    """Grade the sample class."""
+    return Grading(course, "--assignment", CHAPTER, "--timeout", "2")
+
+
+@pytest.fixture(scope="module")
+def failed(course, first):
+    """Return the checks that fail, for each student with a notebook."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: failing(handed_in(course, name)) for name in WHOLE}
+
+
+@pytest.fixture(scope="module")
+def second(course, first):
+    """Grade it once more: nothing has changed."""
+    return Grading(course, "--assignment", CHAPTER, "--timeout", "2")
+
+
+@pytest.fixture(scope="module")
+def third(course, failed, second):
+    """Grade it after a few things have happened."""
+    gradebook = f"sqlite:///{course / 'gradebook.db'}"
+    shutil.copy(handed_in(course, "perfect"), handed_in(course, "half_done"))
+    handed_in(course, "raises").write_text('{"cells": [')
+    for other in (course / "submitted").glob("*/02_im2col"):
+        shutil.rmtree(other)
+    (course / "submitted" / "=1+1" / CHAPTER).mkdir(parents=True)
+    (course / "submitted" / "untouched" / "1_windows").mkdir()
+    (course / "submitted" / "all.zip").write_bytes(b"")
+    with Gradebook(gradebook, "pooling") as book:
+        book.add_student("on_holiday")
+        [by_hand] = BY_HAND
+        grade = book.find_grade(by_hand, CHAPTER, CHAPTER, "perfect")
+        grade.manual_score, grade.needs_manual_grade = 3, False
+        comment = book.find_comment(by_hand, CHAPTER, CHAPTER, "perfect")
+        comment.manual_comment = "half a point for the picture"
+        book.db.commit()
+    return Grading(course, "--timeout", "2")
+
+
+def test_every_student_has_a_line(course, first):
+    folders = {path.name for path in (course / "submitted").iterdir()}
+    assert len(FIRST) >= 9
+    assert {s.name for s in STUDENTS} == folders
+    assert {s for s, a in first.rows if a == CHAPTER} == folders
+    for student in FIRST:
+        assert f"] {student.name} {CHAPTER} … " in first.said
+    assert first.status == 1  # some need a person
+    assert first.noise == ""
+
+
+@pytest.mark.parametrize("student", WHOLE)
+def test_score(first, failed, student):
+    lost = [*failed[student], *BY_HAND]
+    row = first.row(student)
+    everything = sum(POINTS.values())
+    assert float(row["max_score"]) == everything
+    assert float(row["score"]) == everything - sum(POINTS[k] for k in lost)
+    answered = student not in ("untouched", "half_done")
+    assert row["status"] == (WAITS if answered else GRADED)
+    assert row["reason"] == ("1 answer" if answered else "")
+
+
+@pytest.mark.parametrize("student", [s for s in FIRST if s.name in WHOLE])
+def test_points_are_lost_where_the_mistake_is(failed, student):
+    lost = {name.split("-")[0] for name in failed[student.name]}
+    exercises = {name.split("-")[0] for name in set(POINTS) - BY_HAND}
+    if student.part == 1:
+        wrong = student.wrong[CHAPTER].items()
+        assert lost == {name for name, what in wrong if what != "talks"}
+    elif student.part == 0:
+        assert lost == exercises
+    else:
+        assert 0 < len(lost) < len(exercises)
+
+
+def test_all_and_nothing(first):
+    by_machine = sum(p for name, p in POINTS.items() if name not in BY_HAND)
+    assert first.score("perfect") == by_machine
+    assert first.score("talkative") == by_machine
+    assert first.score("untouched") == 0
+    assert 0 < first.score("half_done") < by_machine
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (
+            "stripped",
+            f"none of the marks by which nbgrader knows its cells in "
+            f"{CHAPTER}.ipynb, expected {len(POINTS)}",
+        ),
+        ("renamed", f"found my answers.ipynb, expected {CHAPTER}.ipynb"),
+        ("empty", f"the folder is empty, expected {CHAPTER}.ipynb"),
+    ],
+)
+def test_reason(course, first, shape, words):
+    [student] = [name for name, its in BROKEN.items() if its == shape]
+    row = first.row(student)
+    assert (row["score"], row["status"]) == ("", NOT_GRADED)
+    assert words in row["reason"]
+    assert row["reason"] in first.said
+    assert words[1:] in page(course, student)  # there it starts large
+
+
+def test_feedback_of_the_graded(course, first):
+    assert "this may be slow" in page(course, "talkative")
+    assert "✓ min_pool2d" in page(course, "perfect")
+    wrong = page(course, "zero_padding")
+    assert "the padded cells hold 0" in wrong.replace("\n", " ")
+
+
+def test_endless_loops_cost_seconds(course, first):
+    assert "CellTimeoutError" in page(course, "endless_loop")
+    assert first.seconds < 150
+
+
+def test_second_run_is_quick_and_the_same(first, second):
+    assert f"{len(FIRST)} of {len(FIRST)} unchanged" in second.said
+    assert "[1/" not in second.said
+    assert second.csv == first.csv
+    assert second.status == first.status
+    assert second.seconds < first.seconds / 3
+
+
+def test_changed_submission_is_graded_again(course, third):
+    graded = re.findall(r"^\[\d+/\d+\] (.*) … ", third.said, re.MULTILINE)
+    assert graded == [
+        f"{name} {CHAPTER}" for name in ("=1+1", "half_done", "raises")
+    ]
+    assert third.score("half_done") == third.score("talkative")
+    assert third.row("half_done")["status"] == WAITS
+
+
+def test_broken_resubmission_loses_its_score(course, first, third):
+    before = f"{report.points(first.score('raises'))} of "
+    row = third.row("raises")
+    assert (row["score"], row["status"]) == ("", NOT_GRADED)
+    assert "no notebook" in row["reason"]
+    assert f"the file before this one had {before}" in row["reason"]
+    assert "no notebook" in page(course, "raises")
+    assert not (course / "autograded" / "raises" / CHAPTER).exists()
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "pooling") as book:
+        submission = book.find_submission(CHAPTER, "raises")
+        assert submission.score == 0
+        assert submission.needs_manual_grade
+
+
+def test_points_given_by_hand_count(course, third):
+    row = third.row("perfect")
+    by_machine = sum(p for name, p in POINTS.items() if name not in BY_HAND)
+    assert float(row["score"]) == by_machine + 3
+    assert (row["status"], row["reason"]) == (GRADED, "")
+    assert "half a point for the picture" in page(course, "perfect")
+
+
+def test_nothing_vanishes(third):
+    assert third.row("on_holiday")["status"] == NOTHING
+    assert (
+        "no assignment 1_windows"
+        in third.row("untouched", "1_windows")["reason"]
+    )
+    assert "found a file" in third.row("all.zip", "")["reason"]
+    assert third.row("'=1+1")["status"] == NOT_GRADED
+    for student in ("on_holiday", "all.zip", "=1+1"):
+        assert f"\n{student}  " in third.said
+
+
+def test_unknown_names_are_refused(course, third):
+    refused = Grading(course, "--student", "nobody")
+    assert refused.status == 2
+    assert "no student is called nobody" in refused.said
+
+
+def test_help_says_where_to_put_things():
+    done = subprocess.run(
+        [sys.executable, "-m", "grading", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "course/submitted/<student>/<assignment>/" in done.stdout
+
+
+def notebook(*sources):
+    """Return a notebook of check cells."""
+    cells = [
+        nbformat.v4.new_code_cell(
+            source,
+            id=f"id{k}",
+            metadata={"nbgrader": {"grade": True, "grade_id": f"cell{k}"}},
+        )
+        for k, source in enumerate(sources)
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+GOOD = nbformat.writes(notebook("1"))
+TWICE = notebook("1", "1")
+TWICE.cells[1].metadata.nbgrader.grade_id = "cell0"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"a.ipynb": GOOD.encode()}, ""),
+        ({"a.ipynb": b"\xef\xbb\xbf" + GOOD.encode()}, "not plain UTF-8"),
+        ({"a.ipynb": GOOD.encode("utf-16")}, "not plain UTF-8"),
+        ({"a.ipynb": b""}, "the file is empty"),
+        ({"a.ipynb": GOOD[:40].encode()}, "not valid JSON, line"),
+        ({"a.ipynb": b"[]"}, "not in the form of a notebook"),
+        ({"A.IPYNB": GOOD.encode()}, "found A.IPYNB, expected a.ipynb: if"),
+        ({"in/a.ipynb": GOOD.encode()}, "that is the answer, move it"),
+        ({"a.zip": b""}, "found a.zip, expected a.ipynb: ask"),
+        ({".ipynb_checkpoints/a.ipynb": b""}, "the folder is empty"),
+        (
+            {"a.ipynb": nbformat.writes(TWICE).encode()},
+            "found more than one cell marked cell0",
+        ),
+        (
+            {"a.ipynb": GOOD.encode(), "timestamp.txt": b"soon"},
+            "timestamp.txt that is no date",
+        ),
+    ],
+)
+def test_problem_in_words(tmp_path, files, words):
+    for name, data in files.items():
+        path = tmp_path / "ada" / "a" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    problem = reasons.problem(tmp_path / "ada" / "a", "a", ["cell0"])
+    assert words in problem
+    assert bool(words) == bool(problem)
+
+
+def test_names_that_nbgrader_cannot_read(tmp_path):
+    for name in ("a*", "[a]", "a ", "why?"):
+        problem = reasons.problem(tmp_path / name / "a", "a", ["cell0"])
+        assert "rename it" in problem
+
+
+def test_lost_check_cell_is_named(tmp_path):
+    nbformat.write(notebook("1"), tmp_path / "a.ipynb")
+    lost = reasons.missing(tmp_path / "a.ipynb", ["cell0", "cell1"])
+    assert lost == "no check cell cell1 in the notebook"
+    assert reasons.missing(tmp_path / "a.ipynb", ["cell0"]) == ""
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t"])
+def test_csv_holds_no_formula(tmp_path, sign):
+    name = f"{sign}1+1"
+    row = report.Row(name, name, None, 3, NOT_GRADED, name)
+    report.write_csv(tmp_path / "grades.csv", [row])
+    with (tmp_path / "grades.csv").open(newline="") as file:
+        [cells] = list(csv.reader(file))[1:]
+    assert not any(cell.startswith(tuple("=+-@\t")) for cell in cells)
+
+
+def test_page_escapes_html(tmp_path):
+    row = report.Row("<b>", "a", None, 3, NOT_GRADED, "<script>")
+    report.write_page(tmp_path / "a.html", row, row.what())
+    text = (tmp_path / "a.html").read_text("utf-8")
+    assert "<b>" not in text
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_looping_cells_share_their_time():
+    loop = "while True: pass"
+    looping = notebook(loop, loop, loop, loop, "done = 1")
+    settings = Config({"RunCells": {"timeout": 2, "seconds_in_all": 3}})
+    start = time.monotonic()
+    RunCells(config=settings).preprocess(looping, {})
+    assert time.monotonic() - start < 3 + 3 * 1 + 5  # 5 for the kernel
+    *loops, last = looping.cells
+    assert all(cell.outputs[0].output_type == "error" for cell in loops)
+    assert last.outputs == []
+
+
+def test_warnings_cost_nothing_but_errors_do():
+    cell = notebook("1").cells[0]
+    new = nbformat.v4.new_output
+    cell.outputs = [
+        new("stream", name="stderr", text="a warning"),
+        new("error", ename="AssertionError", evalue="", traceback=[]),
+    ]
+    ForgiveWarnings().preprocess_cell(cell, {}, 0)
+    assert [o.output_type for o in cell.outputs] == ["stream", "error"]
+    assert (cell.outputs[0].name, cell.outputs[0].text) == (
+        "stdout",
+        "a warning",
+    )
+
+
+def test_trouble_is_handed_in():
+    used = {
+        what
+        for s in STUDENTS
+        for its in s.wrong.values()
+        for what in its.values()
+    }
+    assert set(TROUBLE) <= used

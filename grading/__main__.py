@@ -71,6 +71,8 @@ def grade(args):
     folder.mkdir(parents=True, exist_ok=True)
     with quiet(folder / "grading.log"):
         # Not at the top: it takes seconds, and `--help` should not.
+        from sqlalchemy.exc import SQLAlchemyError
+
         from grading.course import Course
         from grading.run import CannotGrade, Run
 
@@ -79,13 +81,17 @@ def grade(args):
         run = Run(course, memory, args.student, args.assignment, args.again)
         try:
             run.start()
+            run.grade()
+            rows = run.rows()
+            shown = [row for row in rows if run.asks_for(*row[:2])]
+            run.write_feedback(shown)
         except CannotGrade as error:
             print(f"cannot grade: {error}")
             return 2
-        run.grade()
-        rows = run.rows()
-        shown = [row for row in rows if run.asks_for(*row[:2])]
-        run.write_feedback(shown)
+        except SQLAlchemyError as error:
+            place = report.short(folder / "gradebook.db")
+            print(f"grading stopped at {place}: {error.args[0]}")
+            return 2
     report.write_csv(folder / "grades.csv", rows)
     print(f"\n{report.table(shown)}\n")
     counts = [

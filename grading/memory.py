@@ -48,8 +48,11 @@ def fingerprint(*folders):
             skipped = {".ipynb_checkpoints", "__pycache__"} & set(path.parts)
             if skipped or not path.is_file():
                 continue
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            try:
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
+                digest = "unreadable"
             name = ascii(path.relative_to(folder).as_posix())
             total.update(f"{name} {digest}\n".encode())
     return total.hexdigest()

@@ -71,10 +71,10 @@ def problem(folder, assignment, expected):
 
 
 def missing(path, expected):
-    """Say which check cells a graded notebook has lost; "" if none."""
+    """Say which cells that give points a notebook has lost; "" if none."""
     found = check_cells(nbformat.read(path, as_version=4))
     lost = [name for name in expected if name not in found]
-    return f"no check cell {', '.join(lost)} in the notebook" if lost else ""
+    return f"missing from the notebook: {', '.join(lost)}" if lost else ""
 
 
 def no_notebook(folder, name):
@@ -104,6 +104,8 @@ def some(names):
 
 def flaw(path, error):
     """Say in words why a file cannot be read as a notebook."""
+    if isinstance(error, OSError):
+        return f"it cannot be read, {error.strerror}"
     data = path.read_bytes()
     if not data.strip():
         return "the file is empty"
@@ -111,7 +113,7 @@ def flaw(path, error):
         return "its text is not plain UTF-8"
     try:
         json.loads(data)
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         line = getattr(wrong, "lineno", 1)
         return f"not valid JSON, line {line}"
     return "valid JSON, but not in the form of a notebook of version 4"

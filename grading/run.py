@@ -151,7 +151,8 @@ class Run:
             if self.again or not self.unchanged(*pair, results)
         ]
         if len(changed) < len(todo):
-            print(f"{len(todo) - len(changed)} of {len(todo)} unchanged")
+            same = len(todo) - len(changed)
+            print(f"{same} of {len(todo)} unchanged since they were graded")
         for number, (student, assignment) in enumerate(changed, 1):
             name = report.plain(f"{student} {assignment}")
             print(f"[{number}/{len(changed)}] {name} … ", end="", flush=True)
@@ -289,6 +290,8 @@ def submissions(folder):
 
 def visible(folder):
     """Return what lies in a folder, but for hidden files."""
-    if not folder.is_dir():
+    try:
+        inside = list(folder.iterdir())
+    except OSError:  # no folder, or one that may not be read
         return []
-    return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    return sorted(p for p in inside if not p.name.startswith("."))

@@ -372,7 +372,7 @@ def test_names_that_nbgrader_cannot_read(tmp_path):
 def test_lost_check_cell_is_named(tmp_path):
     nbformat.write(notebook("1"), tmp_path / "a.ipynb")
     lost = reasons.missing(tmp_path / "a.ipynb", ["cell0", "cell1"])
-    assert lost == "no check cell cell1 in the notebook"
+    assert lost == "missing from the notebook: cell1"
     assert reasons.missing(tmp_path / "a.ipynb", ["cell0"]) == ""
 
 
@@ -398,10 +398,10 @@ def test_page_escapes_html(tmp_path):
 def test_looping_cells_share_their_time():
     loop = "while True: pass"
     looping = notebook(loop, loop, loop, loop, "done = 1")
-    settings = Config({"RunCells": {"timeout": 2, "seconds_in_all": 3}})
+    settings = Config({"RunCells": {"timeout": 3, "seconds_in_all": 1}})
     start = time.monotonic()
     RunCells(config=settings).preprocess(looping, {})
-    assert time.monotonic() - start < 3 + 3 * 1 + 5  # 5 for the kernel
+    assert time.monotonic() - start < 4 + 5  # 1 each, and 5 for the kernel
     *loops, last = looping.cells
     assert all(cell.outputs[0].output_type == "error" for cell in loops)
     assert last.outputs == []

@@ -740,4 +740,649 @@ def kink_distance(x, window, stride=None):
     ),
 ]
 
-WRONG_ANSWERS = WINDOWS + IM2COL
+STRIDES = [
+    # 3.1
+    WrongAnswer(
+        "where_in_memory",
+        "cells in place of bytes",
+        "turned = np.array([2, 12])",
+        "turned = np.array([1, 6])",
+        "this counts cells",
+    ),
+    WrongAnswer(
+        "where_in_memory",
+        "not transposed",
+        "turned = np.array([2, 12])",
+        "turned = np.array([12, 2])",
+        "the strides of a itself",
+    ),
+    WrongAnswer(
+        "where_in_memory",
+        "reversed rows step forwards",
+        "[-12, 6]",
+        "[12, 6]",
+        "one row back in memory",
+    ),
+    WrongAnswer(
+        "where_in_memory",
+        "the pairs swapped",
+        "[12, 4, 12, 2]",
+        "[12, 2, 12, 4]",
+        "the first two strides move the window",
+    ),
+    WrongAnswer(
+        "where_in_memory",
+        "a start at byte 0",
+        "[20, 18, 32]",
+        "[20, -18, 32]",
+        "does not start at byte 0",
+    ),
+    # 3.2
+    WrongAnswer(
+        "window_strides",
+        "cells in place of bytes",
+        "right = itemsize",
+        "right = 1",
+        "times itemsize",
+    ),
+    WrongAnswer(
+        "window_strides",
+        "the pairs swapped",
+        "SH * down, SW * right, DH * down, DW * right",
+        "DH * down, DW * right, SH * down, SW * right",
+        "the pairs are swapped: the stride moves",
+    ),
+    WrongAnswer(
+        "window_strides",
+        "the dilation ignored",
+        "DH * down, DW * right",
+        "down, right",
+        "the dilation is ignored",
+    ),
+    WrongAnswer(
+        "window_strides",
+        "H and W swapped",
+        "_, C, H, W = shape",
+        "_, C, W, H = shape",
+        "a row holds W cells",
+    ),
+    WrongAnswer(
+        "window_strides",
+        "the stride inside the window, too",
+        "DH * down, DW * right",
+        "SH * DH * down, SW * DW * right",
+        "there only the dilation does",
+    ),
+    # 3.3
+    WrongAnswer(
+        "diagonal_windows",
+        "runs to the right",
+        "(*steps, sum(steps))",
+        "(*steps, steps[1])",
+        "the runs go to the right",
+    ),
+    WrongAnswer(
+        "diagonal_windows",
+        "8 bytes by hand",
+        "    steps = x.strides",
+        "    steps = 8 * W, 8",
+        "counted in 8 bytes",
+    ),
+    WrongAnswer(
+        "diagonal_windows",
+        "a view that can be written to",
+        "writeable=False",
+        "writeable=True",
+        "without writeable=False",
+    ),
+    WrongAnswer(
+        "diagonal_windows",
+        "a copy",
+        None,
+        '''
+def diagonal_windows(x, length):
+    H, W = x.shape
+    ends = H - length + 1, W - length + 1
+    runs = [x[k : k + ends[0], k : k + ends[1]] for k in range(length)]
+    view = np.array(np.stack(runs, axis=-1), order="C")
+    return view, view.strides
+''',
+        "these are the strides of a copy",
+    ),
+    WrongAnswer(
+        "diagonal_windows",
+        "one run too few",
+        "H - length + 1, W - length + 1",
+        "H - length, W - length",
+        "i is 1, not 2; j is 2, not 3",
+    ),
+    # 3.4
+    WrongAnswer(
+        "windows_along",
+        "the stride only in the shape",
+        "stride * cell",
+        "cell",
+        "each starts one cell after the last",
+    ),
+    WrongAnswer(
+        "windows_along",
+        "the stride inside the window, too",
+        "*x.strides[after], cell)",
+        "*x.strides[after], stride * cell)",
+        "there the step is one cell",
+    ),
+    WrongAnswer(
+        "windows_along",
+        "neighbours in memory",
+        "cell = x.strides[axis]",
+        "cell = x.itemsize",
+        "the step is one element of memory",
+    ),
+    WrongAnswer(
+        "windows_along",
+        "the last axis, always",
+        "    out = ",
+        "    axis = x.ndim - 1\n    out = ",
+        "along the last axis",
+    ),
+    WrongAnswer(
+        "windows_along",
+        "strides from the shape",
+        "    cell = x.strides[axis]\n",
+        "    old, x = x, as_strided(x, x.shape, np.empty(x.shape).strides)\n"
+        "    cell = x.strides[axis]\n",
+        "counted in 8 bytes",
+    ),
+    # 3.5
+    WrongAnswer(
+        "inputs_that_show",
+        "positive whole numbers",
+        "np.array([[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]])",
+        "np.arange(9).reshape(3, 3)",
+        "finds every maximum of this image",
+    ),
+    WrongAnswer(
+        "inputs_that_show",
+        "a negative number in the wrong window",
+        "np.array([[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]])",
+        "np.array([[-1, -2, 3], [-4, -5, 6], [7, 8, 9]])",
+        "no padding in their window",
+    ),
+    WrongAnswer(
+        "inputs_that_show",
+        "both faults at once",
+        "np.array([[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]])",
+        "-np.ones((4, 4))",
+        "that is the other fault",
+    ),
+    WrongAnswer(
+        "inputs_that_show",
+        "a size that does not divide",
+        "np.ones((4, 4))",
+        "np.ones((5, 3))",
+        "as it should",
+    ),
+    WrongAnswer(
+        "pool_mended",
+        "x // y + 1",
+        "pooling.output_size(size, f, stride, ceil_mode=True)",
+        "size // stride + 1",
+        "too many windows",
+    ),
+    WrongAnswer(
+        "pool_mended",
+        "padded zeros in the mean",
+        "    return total / framed(np.ones(x.shape), 0).sum(axis=(2, 3))",
+        "    return total / f**2",
+        "the padded zeros count in the mean",
+    ),
+    WrongAnswer(
+        "pool_mended",
+        "still 0",
+        "-np.inf",
+        "0",
+        "padding is still 0",
+    ),
+    WrongAnswer(
+        "pool_mended",
+        "still an array of whole numbers",
+        None,
+        '''
+def pool_mended(x, f, stride, pad, method):
+    sizes = [pooling.output_size(n, f, stride, ceil_mode=pad) for n in x.shape]
+    cut = [[x[i * stride :, j * stride :][:f, :f].astype(int)
+            for j in range(sizes[1])] for i in range(sizes[0])]
+    take = np.max if method == "max" else np.mean
+    return np.array([[float(take(c)) for c in row] for row in cut])
+''',
+        "the fractions are cut off",
+    ),
+    WrongAnswer(
+        "pool_mended",
+        "a window behind the image",
+        "pooling.output_size(size, f, stride, ceil_mode=True)",
+        "-(-(size - f) // stride) + 1",
+        "It must start inside",
+    ),
+    # 3.6
+    WrongAnswer(
+        "lost_axis",
+        "lengths above 1",
+        "(3, 6)",
+        "(6, 6, 2)",
+        "no axis of the right result has length 1",
+    ),
+    WrongAnswer(
+        "lost_axis",
+        "too small for a window",
+        "(3, 6)",
+        "(1, 6)",
+        "does not fit",
+    ),
+    WrongAnswer(
+        "lost_axis",
+        "a batch",
+        "(3, 6)",
+        "(1, 1, 3, 3)",
+        "must be (h, w) or (h, w, c)",
+    ),
+    WrongAnswer(
+        "contrast_mended",
+        "still squeezed",
+        "    return spread",
+        "    return np.squeeze(spread)",
+        "every axis of length 1 is gone",
+    ),
+    WrongAnswer(
+        "contrast_mended",
+        "the last axis squeezed",
+        None,
+        '''
+def contrast_mended(images, f):
+    planes = np.moveaxis(images.reshape(*images.shape[:2], -1), -1, 0)
+    view = window_view(planes, f)
+    spread = np.moveaxis(np.ptp(view, axis=(-2, -1)), 0, -1)
+    return spread.squeeze(axis=-1) if spread.shape[-1] == 1 else spread
+''',
+        "also when it is a channel that was given",
+    ),
+    WrongAnswer(
+        "contrast_mended",
+        "nothing removed",
+        None,
+        '''
+def contrast_mended(images, f):
+    planes = np.moveaxis(images.reshape(*images.shape[:2], -1), -1, 0)
+    view = window_view(planes, f)
+    return np.moveaxis(np.ptp(view, axis=(-2, -1)), 0, -1)
+''',
+        "should come back without channels",
+    ),
+    # 3.7
+    WrongAnswer(
+        "mask_bytes",
+        "one plane",
+        "windows, cells = N * C, 1",
+        "windows, cells = 1, 1",
+        "N * C of them",
+    ),
+    WrongAnswer(
+        "mask_bytes",
+        "a mask as large as the image",
+        None,
+        '''
+def mask_bytes(N, C, H, W, window, stride):
+    cells = N * C * H * W
+    return 8 * cells, cells, 8 * cells
+''',
+        "count the windows",
+    ),
+    WrongAnswer(
+        "mask_bytes",
+        "bools of 8 bytes",
+        "return 8 * windows * cells, windows * cells,",
+        "return 8 * windows * cells, 8 * windows * cells,",
+        "a bool has 1 byte",
+    ),
+    WrongAnswer(
+        "mask_bytes",
+        "the stride ignored",
+        'pair(stride, "stride", 1)',
+        "(1, 1)",
+        "the stride is ignored",
+    ),
+]
+
+UNPOOLING = [
+    # 4.1
+    WrongAnswer(
+        "unpool_by_hand",
+        "equal values added",
+        "[0, 0, 8, 0], [0, 0, 0, 0], [9, 0, 0, 11]",
+        "[0, 0, 16, 0], [0, 0, 0, 0], [9, 0, 0, 11]",
+        "unpooling writes it once more",
+    ),
+    WrongAnswer(
+        "unpool_by_hand",
+        "the later gradient only",
+        "[0, 0, 3, 0]",
+        "[0, 0, 2, 0]",
+        "so gradients add",
+    ),
+    WrongAnswer(
+        "unpool_by_hand",
+        "counted down the columns",
+        "return x, dx",
+        "return x.T, dx.T",
+        "indices count row by row",
+    ),
+    WrongAnswer(
+        "unpool_by_hand",
+        "counted from 1",
+        "return x, dx",
+        "return np.roll(x, -1), np.roll(dx, -1)",
+        "indices count from 0",
+    ),
+    # 4.2
+    WrongAnswer(
+        "unpool_local",
+        "divided by the height",
+        "np.divmod(winners, PW)",
+        "np.divmod(winners, PH)",
+        "divided by the height",
+    ),
+    WrongAnswer(
+        "unpool_local",
+        "the remainder by the height",
+        "np.divmod(winners, PW)",
+        "winners // PW, winners % PH",
+        "the remainder is by the height",
+    ),
+    WrongAnswer(
+        "unpool_local",
+        "the stride ignored",
+        '(PH, PW) if stride is None else pair(stride, "stride", 1)',
+        "(PH, PW)",
+        "the stride is ignored",
+    ),
+    WrongAnswer(
+        "unpool_local",
+        "without a stride, a stride of 1",
+        "(PH, PW) if stride is None",
+        "(1, 1) if stride is None",
+        "without a stride it is a window after it",
+    ),
+    WrongAnswer(
+        "unpool_local",
+        "taken for places in the plane",
+        "(y, places,",
+        "(y, winners,",
+        "taken for places in the plane",
+    ),
+    # 4.3
+    WrongAnswer(
+        "mask_to_indices",
+        "the last of the marked cells",
+        "    a, b = np.divmod(mask.reshape(*windows, PH * PW).argmax(axis=-1)"
+        ", PW)",
+        "    flat = mask.reshape(*windows, PH * PW)[..., ::-1]\n"
+        "    a, b = np.divmod(PH * PW - 1 - flat.argmax(axis=-1), PW)",
+        "the last marked cell",
+    ),
+    WrongAnswer(
+        "mask_to_indices",
+        "all marked cells",
+        None,
+        '''
+def mask_to_indices(mask, stride, W):
+    SH, SW = pair(stride, "stride", 1)
+    n, c, i, j, a, b = np.nonzero(mask)
+    return ((SH * i + a) * W + SW * j + b).reshape(mask.shape[:4])
+''',
+        "cannot reshape array",
+    ),
+    WrongAnswer(
+        "mask_to_indices",
+        "divided by the height",
+        "argmax(axis=-1), PW)",
+        "argmax(axis=-1), PH)",
+        "divided by the height",
+    ),
+    WrongAnswer(
+        "mask_to_indices",
+        "places in the window",
+        "return (SH * i + a) * W + SW * j + b",
+        "return a * PW + b",
+        "these are places in the window",
+    ),
+    WrongAnswer(
+        "mask_to_indices",
+        "strides swapped",
+        "SH, SW = pair",
+        "SW, SH = pair",
+        "the strides are swapped",
+    ),
+    # 4.4
+    WrongAnswer(
+        "showing_sums",
+        "no ties",
+        "np.ones((2, 2)), np.ones((1, 1))",
+        "np.arange(4.0).reshape(2, 2), np.ones((1, 1))",
+        "When does a mask mark several?",
+    ),
+    WrongAnswer(
+        "showing_sums",
+        "the largest number in a corner",
+        "x = np.arange(9.0)",
+        "return -np.eye(3), np.ones((2, 2))\n    x = np.arange(9.0)",
+        "tied cells gain more than overlap loses",
+    ),
+    WrongAnswer(
+        "showing_sums",
+        "a gradient of 0",
+        "return x, np.ones((2, 2))",
+        "return x, np.zeros((2, 2))",
+        "larger than 0",
+    ),
+    WrongAnswer(
+        "showing_sums",
+        "dout of the shape of x",
+        "return x, np.ones((2, 2))",
+        "return x, np.ones((3, 3))",
+        "the shape of the output, (2, 2)",
+    ),
+    WrongAnswer(
+        "mended_unpool_backward",
+        "not mended",
+        None,
+        '''
+def mended_unpool_backward(x, dout, f, stride):
+    return broken_unpool_backward(x, dout, f, stride)
+''',
+        "every tied cell of a window gets",
+    ),
+    WrongAnswer(
+        "mended_unpool_backward",
+        "= where windows overlap",
+        "np.add.at(dx, (rows, columns), dout)",
+        "dx[rows, columns] = dout",
+        "has the last gradient only",
+    ),
+    WrongAnswer(
+        "mended_unpool_backward",
+        "+= on a list of places",
+        "np.add.at(dx, (rows, columns), dout)",
+        "dx[rows, columns] += dout",
+        "`+=` writes each place once",
+    ),
+    WrongAnswer(
+        "mended_unpool_backward",
+        "all tied cells",
+        None,
+        '''
+def mended_unpool_backward(x, dout, f, stride):
+    _, mask = pool_images(x, f, stride, return_mask=True)
+    dx = np.zeros(x.shape)
+    for i, j, a, b in np.argwhere(mask):
+        dx[stride * i + a, stride * j + b] += dout[i, j]
+    return dx
+''',
+        "only the first one should",
+    ),
+    WrongAnswer(
+        "mended_unpool_backward",
+        "a gradient of the dtype of x",
+        "dx = np.zeros(x.shape)\n    np.add.at(dx, (rows, columns), dout)",
+        "dx = np.zeros_like(x)\n"
+        "    for r, k, d in zip(rows.flat, columns.flat, dout.flat):\n"
+        "        dx[r, k] += d",
+        "dtype must be like float64",
+    ),
+    # 4.5
+    WrongAnswer(
+        "showing_average",
+        "windows of one cell",
+        "2, (4, 4)",
+        "1, (2, 2)",
+        "a window of one cell",
+    ),
+    WrongAnswer(
+        "showing_average",
+        "a sum of 0",
+        "[[4.0, 8.0], [12.0, 16.0]]",
+        "[[4.0, -4.0], [1.0, -1.0]]",
+        "a sum of 0 stays 0",
+    ),
+    WrongAnswer(
+        "showing_average",
+        "windows that do not fit",
+        "2, (4, 4)",
+        "3, (4, 4)",
+        "let the windows fit",
+    ),
+    WrongAnswer(
+        "avg_unpool_mended",
+        "repeated, not shared",
+        "y[i, j] / cut.size",
+        "y[i, j]",
+        "each value is repeated, not shared",
+    ),
+    WrongAnswer(
+        "avg_unpool_mended",
+        "divided by f",
+        "/ cut.size",
+        "/ f",
+        "a window has f * f cells",
+    ),
+    WrongAnswer(
+        "avg_unpool_mended",
+        "= instead of +=",
+        "cut += y[i, j] / cut.size",
+        "cut[:] = y[i, j] / cut.size",
+        "shares add",
+    ),
+    WrongAnswer(
+        "avg_unpool_mended",
+        "partial windows share too little",
+        "/ cut.size",
+        "/ f**2",
+        "a partial window has fewer",
+    ),
+    WrongAnswer(
+        "avg_unpool_mended",
+        "the stride ignored",
+        "stride * i, stride * j",
+        "f * i, f * j",
+        "the stride is ignored",
+    ),
+    # 4.6
+    WrongAnswer(
+        "unpool_with",
+        "the fill ignored",
+        "np.full(output_shape, fill, y.dtype)",
+        "np.zeros(output_shape, y.dtype)",
+        "the fill is not used",
+    ),
+    WrongAnswer(
+        "unpool_with",
+        "the dtype of the fill",
+        "fill, y.dtype)",
+        "fill)",
+        "give it the dtype of y",
+    ),
+    WrongAnswer(
+        "unpool_with",
+        "every 0 filled",
+        None,
+        '''
+def unpool_with(y, indices, output_shape, fill):
+    x = pooling.max_unpool2d(y, indices, output_shape)
+    x[x == 0] = fill
+    return x
+''',
+        "maxima that are 0 as well",
+    ),
+    WrongAnswer(
+        "unpool_with",
+        "all planes in the first",
+        "[batch_indices(indices, output_shape)] = y.ravel()",
+        "[indices] = y",
+        "an index counts in its own plane",
+    ),
+    # 4.7
+    WrongAnswer(
+        "encoder_decoder",
+        "twice the size at each step",
+        None,
+        '''
+def encoder_decoder(x, depth):
+    small, levels = x, []
+    for _ in range(depth):
+        small, indices = pooling.max_pool2d(small, 2, return_indices=True)
+        levels.append(indices)
+    for indices in reversed(levels):
+        N, C, OH, OW = small.shape
+        small = pooling.max_unpool2d(small, indices, (N, C, 2 * OH, 2 * OW))
+    return small, None
+''',
+        "the shape before it has to be kept",
+    ),
+    WrongAnswer(
+        "encoder_decoder",
+        "one step up",
+        None,
+        '''
+def encoder_decoder(x, depth):
+    small = x
+    for _ in range(depth):
+        shape = small.shape
+        small, indices = pooling.max_pool2d(small, 2, return_indices=True)
+    return pooling.max_unpool2d(small, indices, shape), indices
+''',
+        "one step up, whatever the depth",
+    ),
+    WrongAnswer(
+        "encoder_decoder",
+        "the indices of the last level",
+        "x.shape), places",
+        "x.shape), indices",
+        "the indices of the last level",
+    ),
+    WrongAnswer(
+        "encoder_decoder",
+        "copies",
+        "    return pooling.max_unpool2d(small, places, x.shape), places",
+        "    up = small.repeat(2**depth, axis=2).repeat(2**depth, axis=3)\n"
+        "    return up, places",
+        "copied into its whole window",
+    ),
+    WrongAnswer(
+        "encoder_decoder",
+        "places in the order of the plane",
+        "x.shape), places",
+        "x.shape), np.sort(places.reshape(N, C, -1)).reshape(places.shape)",
+        "belongs to the survivor at the same",
+    ),
+]
+
+WRONG_ANSWERS = WINDOWS + IM2COL + STRIDES + UNPOOLING

@@ -8,6 +8,7 @@ import ast
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -381,10 +382,9 @@ def test_pictures_say_in_words_what_they_show(lesson):
             assert " " in alt.strip()
 
 
-@each_notebook
-def test_stored_outputs_are_what_the_code_prints(notebook):
+def validate(notebook):
     """Run nbval, strictly: every output of every cell, pictures too."""
-    run = subprocess.run(
+    return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", notebook),
             *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "120"),
@@ -394,6 +394,19 @@ def test_stored_outputs_are_what_the_code_prints(notebook):
         capture_output=True,
         text=True,
     )
+
+
+@pytest.fixture(scope="module")
+def validations():
+    """Validate the notebooks two at a time, while the tests wait in turn."""
+    pool = ThreadPoolExecutor(2)
+    yield {path: pool.submit(validate, path) for path in NOTEBOOKS}
+    pool.shutdown(cancel_futures=True)
+
+
+@each_notebook
+def test_stored_outputs_are_what_the_code_prints(notebook, validations):
+    run = validations[notebook].result()
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]
     assert f"{len(code_cells(notebook))} passed" in run.stdout
 

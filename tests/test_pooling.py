@@ -658,6 +658,14 @@ def test_padded_planes_hold_every_window(lines):
         assert cut[0, 1].ravel().tolist() == expected
 
 
+def test_batch_indices_count_through_the_whole_batch():
+    shape = (2, 3, 4, 5)
+    x = np.random.default_rng(2).permutation(120).reshape(shape)
+    y, indices = pooling.max_pool2d(x, 2, 1, return_indices=True)
+    places = chapter2.batch_indices(indices, shape)
+    np.testing.assert_array_equal(x.ravel()[places], y.ravel())
+
+
 def test_find_winners_prefers_cells_of_the_image():
     cols = np.array([[-INF, 3, NAN], [-INF, 3, 9], [2, 1, NAN]])
     inside = np.array([[False, True, True], [True, True, True], [1, 1, 1]])

@@ -51,7 +51,7 @@ def exported_source(lesson):
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     head = (
         f"# Exported from book/{lesson.name}: edit that and `make refresh`.\n"
-        f'"""{title}: what the lesson builds."""\n'
+        f'"""{title}."""\n'
     )
     return head + "\n".join(
         ["", *imports, *(f"\n\n{body}" for body in bodies if body), ""]

@@ -9,6 +9,8 @@ smaller than the window on each side. A padded cell never wins a maximum. The
 first maximum of a window, row by row, is its winner; a NaN wins over all.
 """
 
+import functools
+
 import numpy as np
 
 from pooling.im2col import (
@@ -19,11 +21,23 @@ from pooling.im2col import (
     scatter_add,
 )
 from pooling.unpooling import max_unpool2d_indices
-from pooling.windows import is_list, output_size, pooling_axes, whole
+from pooling.variants import adaptive_pool2d, lp_pool2d_strided
+from pooling.windows import (
+    is_list,
+    mean_dtype,
+    output_size,
+    pooling_axes,
+    whole,
+)
 
 __all__ = [
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "global_avg_pool2d",
+    "global_max_pool2d",
+    "lp_pool2d",
     "max_pool2d",
     "max_pool2d_backward",
     "max_unpool2d",
@@ -60,6 +74,16 @@ def _planes(value, name, shape=None):
             f"{name} must have shape {tuple(shape)}, got {array.shape}"
         )
     return array
+
+
+def _full_planes(x):
+    """Return x as planes that have at least one cell each."""
+    x = _planes(x, "x")
+    if 0 in x.shape[2:]:
+        raise ValueError(
+            f"x must have at least one row and one column, got shape {x.shape}"
+        )
+    return x
 
 
 def _shape(value, name):
@@ -349,4 +373,129 @@ def avg_pool2d_backward(
         padding,
         **geometry,
         count_include_pad=count_include_pad,
+    )
+
+
+def adaptive_max_pool2d(x, output_size):
+    """Cut each plane into a grid of bins and take the maximum of each.
+
+    Parameters
+    ----------
+    x : array of floats or integers, shape (N, C, H, W)
+    output_size : int or (int, int)
+        OH, OW: bins down and across. Bin k of O on an axis of size H goes
+        from floor(k H / O) to ceil((k + 1) H / O), as in torch.
+
+    Returns
+    -------
+    y : array, shape (N, C, OH, OW)
+        Of the dtype of `x`.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a number of the kind it should be.
+    ValueError
+        An argument is out of its range, or a plane has no cell.
+
+    Notes
+    -----
+    Built in chapter 5.
+    """
+    return adaptive_pool2d(_full_planes(x), output_size, np.max)
+
+
+@_quiet
+def adaptive_avg_pool2d(x, output_size):
+    """Cut each plane into a grid of bins and take the average of each.
+
+    Parameters
+    ----------
+    x, output_size
+        As in `adaptive_max_pool2d`.
+
+    Returns
+    -------
+    y : array of floats, shape (N, C, OH, OW)
+        Of the dtype of `x` if that is a float, else float64.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a number of the kind it should be.
+    ValueError
+        An argument is out of its range, or a plane has no cell.
+
+    Notes
+    -----
+    Built in chapter 5.
+    """
+    x = _full_planes(x)
+    dtype = mean_dtype(x.dtype)
+    wide = functools.partial(np.mean, dtype=np.result_type(dtype, float))
+    return adaptive_pool2d(x, output_size, wide).astype(dtype)
+
+
+def global_max_pool2d(x):
+    """Take the maximum of each plane: (N, C, H, W) to (N, C, 1, 1).
+
+    See `adaptive_max_pool2d` for dtypes and errors. Built in chapter 5.
+    """
+    return adaptive_max_pool2d(x, 1)
+
+
+def global_avg_pool2d(x):
+    """Take the average of each plane: (N, C, H, W) to (N, C, 1, 1).
+
+    See `adaptive_avg_pool2d` for dtypes and errors. Built in chapter 5.
+    """
+    return adaptive_avg_pool2d(x, 1)
+
+
+@_quiet
+def lp_pool2d(
+    x, p, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Take the p-norm of each window: the p-th root of the sum of |x|**p.
+
+    Parameters
+    ----------
+    x : array of floats or integers, shape (N, C, H, W)
+    p : float
+        At least 1; 1 sums absolute values, infinity takes their maximum.
+    window, stride, padding, dilation, ceil_mode
+        As in `max_pool2d`; padded cells hold 0.
+
+    Returns
+    -------
+    y : array of floats, shape (N, C, OH, OW)
+        Of the dtype of `x` if that is a float, else float64.
+
+    Raises
+    ------
+    TypeError
+        An argument is not a number of the kind it should be.
+    ValueError
+        An argument is out of its range, or no window fits.
+
+    Notes
+    -----
+    Built in chapter 5. For odd p and negative values torch's LPPool2d sums
+    the powers with their signs; this is the norm.
+    """
+    x = _planes(x, "x")
+    if isinstance(p, (bool, np.bool_)) or not isinstance(
+        p, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"p must be a number, got {p!r}")
+    if not p >= 1:
+        raise ValueError(f"p must be at least 1, got {p}")
+    return lp_pool2d_strided(
+        x,
+        p,
+        window,
+        stride,
+        padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
     )

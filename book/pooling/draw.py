@@ -21,6 +21,7 @@ TONE = "#80868f"  # what stands on the page: titles, arrows, padding
 PLAIN = "#dbe4ee"
 FILLS = ("#f6bd4b", "#8fd0b4", "#eaa5b8", "#b3aef0")  # marked cells
 FRAMES = ("#d1560f", "#1f78c8", "#12906a", "#a247b5")  # window outlines
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)))  # of curves
 CELL = 0.40  # inches
 # in cells
 ARROW = 1.15
@@ -126,6 +127,38 @@ def photos(*lines, alt):
                 extent=(x, x + wide, y + tall, y), interpolation="none",
             )
     axes.set(xlim=(0, width + GAP), ylim=(len(lines) * (tall + TITLE), 0))
+    return picture(figure, alt)
+
+
+def curves(*panels, alt):
+    """Draw line plots side by side, with the names at the lines' ends.
+
+    A panel is (title, x values, {name: y values}, name of the x axis).
+    """
+    figure = Figure(figsize=(5 * len(panels), 3.1), layout="constrained")
+    for k, (title, x, lines, name) in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), k + 1)
+        for n, y in enumerate(lines.values()):
+            color, dash = FRAMES[n % len(FRAMES)], DASHES[n % len(DASHES)]
+            axes.plot(x, y, color=color, linestyle=dash, linewidth=2.2)
+        axes.set_title(title, color=TONE, size=11, weight="bold", loc="left")
+        axes.set_xlabel(name, color=TONE)
+        axes.tick_params(colors=TONE)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(TONE)
+        if len(x) < 8:
+            axes.set_xticks(x)
+        # Names in the order of the ends, apart enough not to overlap.
+        low, high = axes.get_ylim()
+        ends = [(y[-1] - low) / (high - low) for y in lines.values()]
+        above = 1.1
+        for n in sorted(range(len(ends)), key=ends.__getitem__)[::-1]:
+            above = min(ends[n], above - 0.09)
+            axes.annotate(
+                list(lines)[n], (1.02, above), xycoords="axes fraction",
+                color=FRAMES[n % len(FRAMES)], size=10, weight="bold",
+                va="center",
+            )
     return picture(figure, alt)
 
 

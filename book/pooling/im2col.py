@@ -1,5 +1,5 @@
 # Exported from book/02_im2col.ipynb: edit that and `make refresh`.
-"""Columns: im2col pooling, forward and backward: what the lesson builds."""
+"""Columns: im2col pooling, forward and backward."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 # Exported from book/03_strides.ipynb: edit that and `make refresh`.
-"""Strides: all windows, without a copy: what the lesson builds."""
+"""Strides: all windows, without a copy."""
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view

@@ -1,5 +1,5 @@
 # Exported from book/04_unpooling.ipynb: edit that and `make refresh`.
-"""Unpooling: the way back up: what the lesson builds."""
+"""Unpooling: the way back up."""
 
 import numpy as np
 

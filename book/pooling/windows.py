@@ -1,5 +1,5 @@
 # Exported from book/01_windows.ipynb: edit that and `make refresh`.
-"""Windows: pooling by hand: what the lesson builds."""
+"""Windows: pooling by hand."""
 
 import operator
 from typing import NamedTuple
@@ -20,7 +20,7 @@ def pool2d(x, window, mode="max"):
     return y
 
 
-LARGEST = 2**31 - 1  # no array has an axis that long
+LARGEST = 2**31 - 1  # far beyond what memory holds along an axis
 
 
 def whole(value, name, least):

@@ -158,21 +158,13 @@ def window_strides(candidate, part=None):
         ),
         Suspect(
             changed(lambda n, c, oh, ow, ph, pw: (n, c, ph, pw, oh, ow)),
-            "the pairs are swapped: OH and OW, which move the window, come "
-            "before PH and PW, which move inside it.",
+            "the pairs are swapped: the stride moves the window (OH, OW), "
+            "and the dilation moves inside it (PH, PW).",
             2,
         ),
         Suspect(
             changed(lambda n, c, oh, ow, ph, pw: (n, c, ow, oh, pw, ph)),
             "rows and columns are swapped: OH before OW, PH before PW.",
-            2,
-        ),
-        Suspect(
-            lambda shape, size, window, stride, dilation: six(
-                shape, size, window, dilation, stride
-            ),
-            "the stride is on the wrong pair: it moves the window (OH, OW); "
-            "the dilation moves inside it (PH, PW).",
             2,
         ),
         Suspect(
@@ -253,16 +245,21 @@ def diagonal_windows(candidate, part=None):
             return f"run [{i}, {j}] is {run}; this is its number {k}"
 
         def rule(got):
-            lines = values(case._replace(rule=None), got)
-            if lines or not np.shares_memory(got[0], x):
-                return lines
-            if got[0].flags.writeable:
+            lines = values(case._replace(expected=(expected[0], None)), got)
+            if not lines and tuple(got[1]) != expected[1]:
+                return [
+                    f"  the numbers are right, but the strides must be "
+                    f"{expected[1]}, got {tuple(got[1])}"
+                ]
+            # Where the check gets a copy of the view, it cannot tell.
+            shared = np.shares_memory(got[0], x)
+            if not lines and shared and got[0].flags.writeable:
                 return [
                     "  the view is right, but one can write to it, and each "
                     "write would change several runs",
                     "  Likely cause: as_strided without writeable=False.",
                 ]
-            return []
+            return lines
 
         case = Case(says, (x, length), expected, draw, rule if view else None)
         return case
@@ -436,11 +433,18 @@ def windows_along(candidate, part=None):
             "these are windows along the first axis, whatever `axis` is.",
             1,
         ),
-        Suspect(
-            lambda x, *rest: walked(x, *rest, x.strides, x.itemsize),
-            "inside a window the step is one element of memory; it is one "
-            "cell along `axis`.",
-            2,
+        *(
+            Suspect(
+                lambda x, axis, length, stride, out=out: walked(
+                    x, axis, length, stride,
+                    [x.itemsize if out and k == axis else step
+                     for k, step in enumerate(x.strides)], x.itemsize,
+                ),
+                "the step is one element of memory; along `axis` it is "
+                "x.strides[axis].",
+                2,
+            )
+            for out in (False, True)
         ),
         Suspect(
             lambda x, *rest: walked(x, *rest, np.empty(x.shape).strides),
@@ -469,7 +473,8 @@ def pool_published(x, f, stride=None, pad=False, method="max"):
     if pad:  # keep partial windows at the bottom and on the right
         H, W = x.shape
         OH, OW = H // stride + 1, W // stride + 1
-        padded = np.full(((OH - 1) * stride + f, (OW - 1) * stride + f), 0)
+        size = (OH - 1) * stride + f, (OW - 1) * stride + f
+        padded = np.full(size, 0)
         padded[:H, :W] = x
         x = padded
     view = window_view(x, f, stride)
@@ -489,7 +494,9 @@ def not_showing(which):
             return [f"  must be an image (H, W), got shape {x.shape}"]
         if not np.isfinite(x).all():
             return ["  use finite numbers: with inf or NaN any result is odd"]
-        right, broken = pool_images(x, 2, pad=True), pool_published(x, 2, 2, 1)
+        right = pool_images(x, 2, pad=True)
+        with np.errstate(all="ignore"):
+            broken = pool_published(x, 2, pad=True)
         seen = f"  it gives shape {broken.shape} for your {x.shape}"
         if which == 1:
             if broken.shape != right.shape:
@@ -549,7 +556,8 @@ def pool_mended(candidate, part=None):
     parts = {
         "negatives": [
             *cases("a 5 x 7 image of negative numbers", whole, 2, 2),
-            *cases("the same with overlapping windows", whole, 4, 3),
+            *cases("5 x 8 with overlapping windows",
+                   distinct((5, 8), 7), 4, 3),
         ],
         "fractions": cases("fractions, some negative",
                            distinct((3, 5), 2, below=6) / 8, 2, 2),
@@ -580,14 +588,14 @@ def pool_mended(candidate, part=None):
     def ceiling(size, f, stride):
         return output_size(size, f, stride, ceil_mode=True)
 
-    def variant(fill, outs=ceiling, dtype=float, counts="image"):
+    def variant(fill, outs=ceiling, counts="image"):
         """Pool rightly, but for what is said."""
 
         def answer(x, f, stride, pad, method):
             outs_here = outs if pad else floored
             shape = [outs_here(size, f, stride) for size in x.shape]
             longest = max(x.shape) + f + 2 * stride
-            padded = np.full((longest, longest), fill, dtype)
+            padded = np.full((longest, longest), fill, float)
             inside = np.zeros(padded.shape)
             corner = tuple(map(slice, x.shape))
             padded[corner], inside[corner] = x, 1
@@ -605,27 +613,25 @@ def pool_mended(candidate, part=None):
     low = -np.inf
     suspects = [
         Suspect(
+            lambda *args: variant(0)(*args) if args[-1] == "max" else None,
+            "the padding is still 0, and 0 wins over negative numbers.",
+            1,
+        ),
+        Suspect(
+            variant(0, counts="all"),
+            "the padded zeros count in the mean; divide by the cells of the "
+            "image that lie in the window.",
+            3,
+        ),
+        Suspect(
             pool_published,
             "this is what pool_published gives; it is not mended yet.",
             1,
         ),
         Suspect(
-            variant(0, counts="all"),
-            "the padding is still 0: it wins over negative numbers, and it "
-            "pulls the mean towards 0.",
-            2,
-        ),
-        Suspect(
-            variant(low, dtype=float, counts="all"),
+            variant(low, counts="all"),
             "a mean over -inf is -inf; a padded cell must not count.",
-            2,
-        ),
-        Suspect(
-            lambda *args: variant(0, counts="all")(*args)
-            if args[-1] == "mean" else variant(low)(*args),
-            "the padded zeros count in the mean; divide by the cells of the "
-            "image that lie in the window.",
-            2,
+            3,
         ),
         Suspect(
             lambda *args: np.trunc(variant(low)(np.trunc(args[0]), *args[1:])),
@@ -636,8 +642,8 @@ def pool_mended(candidate, part=None):
         *(
             Suspect(
                 variant(fill, too_many, counts=counts),
-                "a row and a column too many where the size divides: "
-                "x // y + 1 is not x / y rounded up.",
+                "too many windows: x // y + 1 is not x / y rounded up, and "
+                "windows that overlap need fewer.",
                 3,
             )
             for fill in (low, np.nan, 0)
@@ -666,7 +672,7 @@ def pool_mended(candidate, part=None):
 
 
 def contrast_published(images, f):
-    """Return max - min of f x f windows of (h, w) or (h, w, c), stride f."""
+    """Return max - min of f x f windows: (h, w) or (h, w, c)."""
     h, w = images.shape[:2]
     planes = images.reshape(h, w, -1)  # (h, w) is one channel
     view = window_view(np.moveaxis(planes, -1, 0), f)
@@ -685,15 +691,16 @@ def lost_axis(candidate, part=None):
     def rule(images):
         if not isinstance(images, np.ndarray):
             return [f"  must be an array, got {describe(images)}"]
-        if images.dtype.kind not in "fi":
+        if images.dtype.kind not in "fiu":
             return [f"  must hold numbers, got dtype {images.dtype}"]
         if images.ndim not in (2, 3):
             return [f"  must be (h, w) or (h, w, c), got shape {images.shape}"]
         if 0 in images.shape or min(images.shape[:2]) < 3:
             return ["  a 3 x 3 window does not fit in it, or it is empty: "
                     f"shape {images.shape}"]
-        shape = contrast_published(images, 3).shape
-        if shape != contrast(images, 3).shape:
+        blank = np.zeros(images.shape)
+        shape = contrast_published(blank, 3).shape
+        if shape != contrast(blank, 3).shape:
             return []
         return [
             f"  it gives shape {shape} for your {images.shape}, as it should",
@@ -720,10 +727,10 @@ def contrast_mended(candidate, part=None):
         ],
         "channels": [
             case("an image 4 x 6 of 3 channels", distinct((4, 6, 3), 4), 2),
-            case("whole numbers, 6 x 6 of one channel",
-                 distinct((6, 6, 1), 5).astype(int), 3),
             case("5 x 2 of 3 channels, one column of windows",
                  distinct((5, 2, 3), 6), 2),
+            case("whole numbers, 6 x 6 of one channel",
+                 distinct((6, 6, 1), 5).astype(int), 3),
         ],
     }
 
@@ -733,16 +740,16 @@ def contrast_mended(candidate, part=None):
 
     suspects = [
         Suspect(
-            contrast_published,
-            "every axis of length 1 is gone, also one that is a real row, "
-            "column or channel.",
-            1,
-        ),
-        Suspect(
             lambda images, f: np.squeeze(contrast(images, f), axis=-1),
             "the last axis is removed whenever its length is 1, also when it "
             "is a channel that was given.",
             2,
+        ),
+        Suspect(
+            contrast_published,
+            "every axis of length 1 is gone, also one that is a real row, "
+            "column or channel.",
+            1,
         ),
         Suspect(
             lambda images, f: contrast(images, f).reshape(

@@ -460,14 +460,14 @@ def test_legal_forms_of_the_shape():
 def test_numbers_in_the_exercises():
     path = ROOT / "solutions/04_unpooling/04_unpooling.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    names, text = {}, {}
+    names, text, number = {}, {}, ""
     for cell in notebook.cells:
         marks = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and not marks.get("grade"):
             exec(compile(cell.source, "<cell>", "exec"), names)
         elif cell.cell_type == "markdown" and not marks:
-            number = cell.source[:15].partition("4.")[2][:1]
-            text.setdefault(number, cell.source)
+            number = cell.source[:15].partition("4.")[2][:1] or number
+            text[number] = text.get(number, "") + cell.source
 
     def said(number, *claims):
         for claim in claims:
@@ -489,6 +489,10 @@ def test_numbers_in_the_exercises():
     said("3", "result = [[3, 2]]")
     shares = names["avg_unpool_mended"](np.array([[8, 6]]), 2, (2, 3), 2)
     assert shares.tolist() == [[2, 2, 3], [2, 2, 3]]
+    said("5", "y = [[8, 6]]      result = [[2, 2, 3]")
+    y = COUNT[0, 0]
+    x = names["broken_avg_unpool"](y, 2, (4, 4))
+    np.testing.assert_array_equal(pool_images(x, 2, method="mean"), y)
     up = names["unpool_with"](
         image([[-1, 0]]), image([[4, 2]], int), (1, 1, 2, 3), -9
     )

@@ -125,6 +125,7 @@ def photos(*lines, alt):
             axes.imshow(
                 image, cmap="gray", vmin=0, vmax=high, aspect="auto",
                 extent=(x, x + wide, y + tall, y), interpolation="none",
+                clip_on=False,
             )
     axes.set(xlim=(0, width + GAP), ylim=(len(lines) * (tall + TITLE), 0))
     return picture(figure, alt)
@@ -140,7 +141,9 @@ def curves(*panels, alt):
         axes = figure.add_subplot(1, len(panels), k + 1)
         for n, y in enumerate(lines.values()):
             color, dash = FRAMES[n % len(FRAMES)], DASHES[n % len(DASHES)]
-            axes.plot(x, y, color=color, linestyle=dash, linewidth=2.2)
+            axes.plot(
+                x, y, color=color, linestyle=dash, linewidth=2.2, clip_on=False
+            )
         axes.set_title(title, color=TONE, size=11, weight="bold", loc="left")
         axes.set_xlabel(name, color=TONE)
         axes.tick_params(colors=TONE)
@@ -172,7 +175,11 @@ def room(part):
 
 
 def canvas(width, height):
-    """Return a figure and its axes, measured in cells from the top left."""
+    """Return a figure and its axes, measured in cells from the top left.
+
+    What is drawn on them is not clipped: the names of clip paths in an SVG are
+    not the same on every run.
+    """
     figure = Figure(figsize=(width * CELL, height * CELL))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
@@ -199,7 +206,7 @@ def panel(axes, part, x, height, top=0):
                 (x + j + 0.04, y + i + 0.04), 0.92, 0.92,
                 facecolor="none" if padded else fill,
                 edgecolor=TONE if padded else "none",
-                linestyle=(0, (2, 2)), linewidth=0.8,
+                linestyle=(0, (2, 2)), linewidth=0.8, clip_on=False,
             )
         )
         text = label(part.array[i, j])
@@ -216,7 +223,7 @@ def panel(axes, part, x, height, top=0):
             Rectangle(
                 (x + j + inset, y + i + inset), w - 2 * inset, h - 2 * inset,
                 fill=False, edgecolor=FRAMES[k % len(FRAMES)], linewidth=2.4,
-                joinstyle="round",
+                joinstyle="round", clip_on=False,
             )
         )
     for i, name in enumerate(part.row_names):

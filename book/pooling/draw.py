@@ -23,11 +23,12 @@ FILLS = ("#f6bd4b", "#8fd0b4", "#eaa5b8", "#b3aef0")  # marked cells
 FRAMES = ("#d1560f", "#1f78c8", "#12906a", "#a247b5")  # window outlines
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)))  # of curves
 CELL = 0.40  # inches
-# in cells
-ARROW = 1.15
-GAP = 0.35
-TITLE = 0.9
-LETTER = 0.27  # of a title
+# In cells, and sums of powers of two: Python 3.12 adds up floats in another
+# way than 3.11, and pictures must not depend on it.
+ARROW = 1.125
+GAP = 0.375
+TITLE = 0.875
+LETTER = 0.28125  # of a title
 
 
 @dataclass
@@ -171,14 +172,13 @@ def room(part):
         # A title needs its room, however narrow the array.
         wide = max(part.array.shape[1], LETTER * len(part.title))
         return part.margin + wide + GAP
-    return max(ARROW, LETTER * len(part) + 0.2) + GAP
+    return max(ARROW, LETTER * len(part) + 0.1875) + GAP
 
 
 def canvas(width, height):
     """Return a figure and its axes, measured in cells from the top left.
 
-    What is drawn on them is not clipped: the names of clip paths in an SVG are
-    not the same on every run.
+    What is drawn on them is not clipped, which keeps the SVG short.
     """
     figure = Figure(figsize=(width * CELL, height * CELL))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))

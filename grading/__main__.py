@@ -19,7 +19,7 @@ and run this. Without any submission it shows itself on a sample class.
 It writes
   course/grades.csv     one line for each student and assignment
   course/feedback/      a page for each student and assignment
-  course/gradebook.db   nbgrader's gradebook (nbgrader formgrade reads it)
+  course/gradebook.db   nbgrader's gradebook (its formgrader reads it)
   course/grading.log    what nbgrader said
 
 Run it again whenever something changed: only that is graded anew. The exit

@@ -1385,4 +1385,265 @@ def encoder_decoder(x, depth):
     ),
 ]
 
-WRONG_ANSWERS = WINDOWS + IM2COL + STRIDES + UNPOOLING
+VARIANTS = [
+    # 5.1
+    WrongAnswer(
+        "max_from_relu",
+        "a negative b is lost",
+        "relu(a - b) + relu(b) - relu(-b)",
+        "relu(a - b) + relu(b)",
+        "a negative b is lost: ReLU(b) is 0",
+    ),
+    WrongAnswer(
+        "max_from_relu",
+        "one last ReLU",
+        "return larger(pairs[..., ::2, :], pairs[..., 1::2, :])",
+        "return relu(larger(pairs[..., ::2, :], pairs[..., 1::2, :]))",
+        "negative maxima have become 0",
+    ),
+    WrongAnswer(
+        "max_from_relu",
+        "only one stage",
+        "return larger(pairs[..., ::2, :], pairs[..., 1::2, :])",
+        "return pairs",
+        "H is 4, not 2",
+    ),
+    WrongAnswer(
+        "max_from_relu",
+        "every second row dropped",
+        "return larger(pairs[..., ::2, :], pairs[..., 1::2, :])",
+        "return pairs[..., ::2, :]",
+        "only the upper row of each window",
+    ),
+    WrongAnswer(
+        "max_from_relu",
+        "the smaller of two",
+        "relu(a - b) + relu(b) - relu(-b)",
+        "b - relu(b - a)",
+        "these are the minima",
+    ),
+    # 5.2
+    WrongAnswer(
+        "softmax_pool2d",
+        "exponentials without a shift",
+        "beta * (view - top)",
+        "beta * view",
+        "Shift the values first",
+    ),
+    WrongAnswer(
+        "softmax_pool2d",
+        "one shift for all windows",
+        "view.max(axis=(-2, -1), keepdims=True)",
+        "x.max()",
+        "each window's own maximum",
+    ),
+    WrongAnswer(
+        "softmax_pool2d",
+        "beta ignored",
+        "beta * (view - top)",
+        "view - top",
+        "beta is not used",
+    ),
+    WrongAnswer(
+        "softmax_pool2d",
+        "divided twice",
+        "return (weights * view).sum(",
+        "return (weights * view).mean(",
+        "that divides twice",
+    ),
+    WrongAnswer(
+        "softmax_pool2d",
+        "the stride ignored",
+        "window_view(x, window, stride)",
+        "window_view(x, window)",
+        "the stride is ignored",
+    ),
+    # 5.3
+    WrongAnswer(
+        "softmax_pool2d_backward",
+        "the weights alone",
+        " * (1 + beta * (view - y))",
+        "",
+        "as if the weights were fixed",
+    ),
+    WrongAnswer(
+        "softmax_pool2d_backward",
+        "beta left out",
+        "1 + beta * (view - y)",
+        "1 + view - y",
+        "beta is missing",
+    ),
+    WrongAnswer(
+        "softmax_pool2d_backward",
+        "the sign turned",
+        "(view - y)",
+        "(y - view)",
+        "the sign is turned",
+    ),
+    WrongAnswer(
+        "softmax_pool2d_backward",
+        "= instead of +=",
+        "] += shares",
+        "] = shares",
+        "`+=` and not `=`",
+    ),
+    WrongAnswer(
+        "softmax_pool2d_backward",
+        "exponentials without a shift",
+        "beta * (view - view.max(axis=cells, keepdims=True))",
+        "beta * view",
+        "Shift the values first",
+    ),
+    # 5.4
+    WrongAnswer(
+        "blur_pool2d",
+        "zero padding",
+        'mode="reflect"',
+        'mode="constant"',
+        "which darkens the border",
+    ),
+    WrongAnswer(
+        "blur_pool2d",
+        "the edge repeated",
+        'mode="reflect"',
+        'mode="symmetric"',
+        "the padding repeats the edge",
+    ),
+    WrongAnswer(
+        "blur_pool2d",
+        "subsampled before the blur",
+        "    padded = np.pad(x, sides, mode=\"reflect\")\n"
+        "    return depthwise_conv2d(padded, weights, stride)",
+        "    x = x[:, :, ::stride, ::stride]\n"
+        "    padded = np.pad(x, sides, mode=\"reflect\")\n"
+        "    return depthwise_conv2d(padded, weights)",
+        "Blur first, then subsample",
+    ),
+    WrongAnswer(
+        "blur_pool2d",
+        "weights that sum to 4",
+        "/ 16",
+        "/ 4",
+        "the weights sum to 4",
+    ),
+    WrongAnswer(
+        "blur_pool2d",
+        "weights that sum to 16",
+        " / 16",
+        "",
+        "16 times too bright",
+    ),
+    # 5.5
+    WrongAnswer(
+        "adaptive_avg_backward",
+        "= instead of +=",
+        "cut += dout",
+        "cut[:] = dout",
+        "`+=` and not `=`",
+    ),
+    WrongAnswer(
+        "adaptive_avg_backward",
+        "not divided",
+        "[:, :, i, j, None, None] / count",
+        "[:, :, i, j, None, None]",
+        "an average divides",
+    ),
+    WrongAnswer(
+        "adaptive_avg_backward",
+        "one size for all bins",
+        "cut.shape[2] * cut.shape[3]",
+        "(dx.shape[2] // dout.shape[2]) * (dx.shape[3] // dout.shape[3])",
+        "each bin has a size of its own",
+    ),
+    WrongAnswer(
+        "adaptive_avg_backward",
+        "bins that do not overlap",
+        "cut = dx[:, :, tops[i] : bottoms[i], lefts[j] : rights[j]]",
+        "down, right = (\n"
+        "            (k + 1) * size // out\n"
+        "            for k, size, out in zip((i, j), dx.shape[2:], "
+        "dout.shape[2:])\n"
+        "        )\n"
+        "        cut = dx[:, :, tops[i] : down, lefts[j] : right]",
+        "the bins end too early",
+    ),
+    # 5.6
+    WrongAnswer(
+        "receptive_field",
+        "the new jump",
+        "        field += (window - 1) * dilation * jump\n"
+        "        jump *= stride",
+        "        jump *= stride\n"
+        "        field += (window - 1) * dilation * jump",
+        "the jump is multiplied before it is used",
+    ),
+    WrongAnswer(
+        "receptive_field",
+        "dilation ignored",
+        "(window - 1) * dilation * jump",
+        "(window - 1) * jump",
+        "the dilation is not used",
+    ),
+    WrongAnswer(
+        "receptive_field",
+        "a dilated window that is too long",
+        "(window - 1) * dilation * jump",
+        "(window * dilation - 1) * jump",
+        "the last cell has no gap behind it",
+    ),
+    WrongAnswer(
+        "receptive_field",
+        "the jump ignored",
+        "(window - 1) * dilation * jump",
+        "(window - 1) * dilation",
+        "the jump is not used",
+    ),
+    WrongAnswer(
+        "receptive_field",
+        "as many steps as cells",
+        "(window - 1)",
+        "window",
+        "one step too many",
+    ),
+    # 5.7
+    WrongAnswer(
+        "stochastic_chances",
+        "0 / 0",
+        "    chances = np.where(chances.any(axis=-1, keepdims=True), "
+        "chances, 1)\n",
+        "",
+        "0 / 0 is NaN",
+    ),
+    WrongAnswer(
+        "stochastic_chances",
+        "no chance for anybody",
+        "return chances / chances.sum(axis=-1, keepdims=True)",
+        "chances = view.reshape(chances.shape)\n"
+        "    total = chances.sum(axis=-1, keepdims=True)\n"
+        "    return chances / np.maximum(total, 1e-12)",
+        "nobody has a chance",
+    ),
+    WrongAnswer(
+        "stochastic_chances",
+        "softmax weights",
+        "return chances /",
+        "chances = np.exp(chances)\n    return chances /",
+        "these are softmax weights",
+    ),
+    WrongAnswer(
+        "stochastic_chances",
+        "the share of all x",
+        "chances / chances.sum(axis=-1, keepdims=True)",
+        "view.reshape(chances.shape) / x.sum()",
+        "the chances of each *window* sum",
+    ),
+    WrongAnswer(
+        "stochastic_chances",
+        "cells down the columns",
+        "view.reshape(*view",
+        "view.swapaxes(-1, -2).reshape(*view",
+        "read down its columns",
+    ),
+]
+
+WRONG_ANSWERS = WINDOWS + IM2COL + STRIDES + UNPOOLING + VARIANTS

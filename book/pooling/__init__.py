@@ -402,7 +402,9 @@ def adaptive_max_pool2d(x, output_size):
     -----
     Built in chapter 5.
     """
-    return adaptive_pool2d(_full_planes(x), output_size, np.max)
+    x = _full_planes(x)
+    y = adaptive_pool2d(x, output_size, np.max)
+    return y.astype(x.dtype, copy=False)
 
 
 @_quiet
@@ -456,7 +458,7 @@ def global_avg_pool2d(x):
 def lp_pool2d(
     x, p, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
-    """Take the p-norm of each window: the p-th root of the sum of |x|**p.
+    """Take the p-norm of each window: the p-th root of the sum of ``|x|**p``.
 
     Parameters
     ----------
@@ -490,6 +492,7 @@ def lp_pool2d(
         raise TypeError(f"p must be a number, got {p!r}")
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p}")
+    p = float(p) if p < 1e300 else np.inf
     return lp_pool2d_strided(
         x,
         p,

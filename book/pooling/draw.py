@@ -135,16 +135,16 @@ def photos(*lines, alt):
 def curves(*panels, alt):
     """Draw line plots side by side, with the names at the lines' ends.
 
-    A panel is (title, x values, {name: y values}, name of the x axis).
+    A panel is (title, x values, {name: y values}, name of the x axis). Two
+    panels side by side are as much as a phone can show.
     """
     figure = Figure(figsize=(5 * len(panels), 3.1), layout="constrained")
+    colors = (*FRAMES, TONE)
     for k, (title, x, lines, name) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), k + 1)
         for n, y in enumerate(lines.values()):
-            color, dash = FRAMES[n % len(FRAMES)], DASHES[n % len(DASHES)]
-            axes.plot(
-                x, y, color=color, linestyle=dash, linewidth=2.2, clip_on=False
-            )
+            color, dash = colors[n % len(colors)], DASHES[n % len(DASHES)]
+            axes.plot(x, y, color=color, linestyle=dash, linewidth=2.2)
         axes.set_title(title, color=TONE, size=11, weight="bold", loc="left")
         axes.set_xlabel(name, color=TONE)
         axes.tick_params(colors=TONE)
@@ -152,15 +152,15 @@ def curves(*panels, alt):
         axes.spines[["left", "bottom"]].set_color(TONE)
         if len(x) < 8:
             axes.set_xticks(x)
-        # Names in the order of the ends, apart enough not to overlap.
+        # Names in the order of the ends, from below, none upon another.
         low, high = axes.get_ylim()
         ends = [(y[-1] - low) / (high - low) for y in lines.values()]
-        above = 1.1
-        for n in sorted(range(len(ends)), key=ends.__getitem__)[::-1]:
-            above = min(ends[n], above - 0.09)
+        height = -0.09
+        for n in sorted(range(len(ends)), key=ends.__getitem__):
+            height = max(ends[n], height + 0.09)
             axes.annotate(
-                list(lines)[n], (1.02, above), xycoords="axes fraction",
-                color=FRAMES[n % len(FRAMES)], size=10, weight="bold",
+                list(lines)[n], (1.02, height), xycoords="axes fraction",
+                color=colors[n % len(colors)], size=10, weight="bold",
                 va="center",
             )
     return picture(figure, alt)

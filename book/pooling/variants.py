@@ -16,27 +16,32 @@ def depthwise_conv2d(x, weights, stride=1, padding=0):
 
 def power_mean(values, p):
     """Average |values| over the last axis by powers: p = 1 to infinity."""
-    size = np.abs(values).max(axis=-1, keepdims=True)
+    values = np.abs(values + 0.0)  # small integers would wrap
+    size = values.max(axis=-1, keepdims=True)
     if p == np.inf:
         return size[..., 0]
     usual = (size > 0) & (size < np.inf)
     scale = np.where(usual, size, 1)  # so that no power overflows
-    mean = ((np.abs(values) / scale) ** p).mean(axis=-1)
+    mean = ((values / scale) ** p).mean(axis=-1)
     return scale[..., 0] * mean ** (1 / p)
 
 
 def softmax_mean(values, beta):
     """Average the last axis with weights exp(beta * value)."""
-    top = values.max(axis=-1, keepdims=True)  # so that no exp overflows
-    weights = np.exp(beta * (values - top))
-    return (weights * values).sum(axis=-1) / weights.sum(axis=-1)
+    values = values + 0.0
+    scores = beta * values
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))  # at most 1
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return (weights * values).sum(axis=-1)
 
 
 def log_mean_exp(values, beta):
     """Average exp(beta * value) over the last axis, and take it back."""
-    top = values.max(axis=-1)
-    rest = np.exp(beta * (values - top[..., None])).mean(axis=-1)
-    return top + np.log(rest) / beta
+    scores = beta * (values + 0.0)
+    top = scores.max(axis=-1, keepdims=True)
+    # expm1 and log1p keep their digits where beta is small.
+    rest = np.expm1(scores - top).mean(axis=-1)
+    return (top[..., 0] + np.log1p(rest)) / beta
 
 
 def adaptive_bins(size, out):

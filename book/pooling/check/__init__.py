@@ -33,6 +33,15 @@ from pooling.check.unpooling import (
     unpool_local,
     unpool_with,
 )
+from pooling.check.variants import (
+    adaptive_avg_backward,
+    blur_pool2d,
+    max_from_relu,
+    receptive_field,
+    softmax_pool2d,
+    softmax_pool2d_backward,
+    stochastic_chances,
+)
 from pooling.check.windows import (
     average_kernel,
     input_sizes,
@@ -45,8 +54,10 @@ from pooling.check.windows import (
 )
 
 __all__ = [
+    "adaptive_avg_backward",
     "average_kernel",
     "avg_unpool_mended",
+    "blur_pool2d",
     "contrast_mended",
     "diagonal_windows",
     "encoder_decoder",
@@ -59,6 +70,7 @@ __all__ = [
     "mask_bytes",
     "mask_to_indices",
     "max_backward",
+    "max_from_relu",
     "mended_backward",
     "mended_unpool_backward",
     "min_pool2d",
@@ -66,12 +78,16 @@ __all__ = [
     "pool_by_hand",
     "pool_mended",
     "pooling_cost",
+    "receptive_field",
     "same_padding",
     "second_max_pool2d",
     "showing_average",
     "showing_case",
     "showing_input",
     "showing_sums",
+    "softmax_pool2d",
+    "softmax_pool2d_backward",
+    "stochastic_chances",
     "sum_pool_backward",
     "unpool_by_hand",
     "unpool_local",

@@ -119,6 +119,12 @@ def max_from_relu(candidate, part=None):
             2,
         ),
         Suspect(
+            lambda x: in_pairs(x, larger, np.add),
+            "the maxima of two pairs are added; the second stage takes the "
+            "larger of them, as the first did.",
+            2,
+        ),
+        Suspect(
             joined,
             "one stage for all four cells adds up every rise over the first "
             "cell. Two cells at a time: first pairs, then pairs of those.",
@@ -199,8 +205,10 @@ def softmax_pool2d(candidate, part=None):
         ],
     }  # fmt: skip
 
-    def weights_alone(*args):
-        return np.exp(args[1] * cells_of(args[0], *args[2:])).mean(axis=-1)
+    def not_divided(x, beta, window, stride, sum_of=None):
+        v = cells_of(x, window, stride)
+        weights = np.exp(beta * (v - v.max(axis=-1, keepdims=True)))
+        return (weights * v).sum(axis=-1) / (weights.sum() if sum_of else 1)
 
     def product_mean(*args):
         v, weights = softmax_weights(*args)
@@ -229,9 +237,15 @@ def softmax_pool2d(candidate, part=None):
             1,
         ),
         Suspect(
-            weights_alone,
-            "this is the mean of the weights; they are there to be multiplied "
-            "with the values.",
+            not_divided,
+            "the weights of a window do not sum to 1: divide them by their "
+            "sum.",
+            1,
+        ),
+        Suspect(
+            lambda *args: not_divided(*args, sum_of="all"),
+            "the weights are divided by the sum over all windows; those of "
+            "*each* window sum to 1.",
             1,
         ),
         Suspect(
@@ -361,6 +375,12 @@ def softmax_pool2d_backward(candidate, part=None):
                     "others, so v - y and not v.",
                 ),
             )
+        ),
+        Suspect(
+            lambda dout, *rest: right(np.ones(dout.shape), *rest),
+            "dout is not used: a window's shares are multiplied with its "
+            "gradient.",
+            2,
         ),
         Suspect(
             answer(equal),
@@ -525,7 +545,7 @@ def adaptive_avg_backward(candidate, part=None):
         return np.einsum("ncij,ih,jw->nchw", dout, down, across)
 
     def case(says, shape, out):
-        dout = gradient((*shape[:2], *out), 7)
+        dout = gradient((*shape[:2], *out), 5)
         args = dout, shape
         bins = [
             list(zip(*adaptive_bins(*sizes), strict=True))
@@ -580,6 +600,12 @@ def adaptive_avg_backward(candidate, part=None):
         (OH, OW), (H, W) = dout.shape[2:], shape[2:]
         return right(dout, shape, lengths=1) / (H / OH * (W / OW))
 
+    def lines(dout, shape, axis):
+        size, out = shape[2 + axis], dout.shape[2 + axis]
+        starts, stops = adaptive_bins(size, out)
+        others = (stops - starts).reshape((-1, 1) if axis == 0 else -1)
+        return right(dout * others, shape)
+
     def rounded_down(size, out):
         return (np.arange(out) + 1) * size // out
 
@@ -615,6 +641,15 @@ def adaptive_avg_backward(candidate, part=None):
                 1,
             )
             for answer in (usual, ideal)
+        ),
+        *(
+            Suspect(
+                lambda dout, shape, axis=axis: lines(dout, shape, axis),
+                "divided along one axis only; a bin has rows times columns "
+                "cells.",
+                1,
+            )
+            for axis in (0, 1)
         ),
         Suspect(
             cut_short,
@@ -728,13 +763,17 @@ def receptive_field(candidate, part=None):
             ),
         )
     ]
-    suspects.append(
+    suspects += [
+        Suspect(
+            lambda layers: seen(layers)[::-1],
+            "field and jump have changed places: the field comes first.",
+        ),
         Suspect(
             lambda layers: seen(layers[::-1]),
             "the layers are taken from the last to the first.",
             3,
-        )
-    )
+        ),
+    ]
     judge("receptive_field", candidate, part, parts, suspects)
 
 
@@ -760,7 +799,7 @@ def stochastic_chances(candidate, part=None):
             lambda place: f"cell {place[4]} of {window_of(place[:4])}",
         )
 
-    some = distinct((2, 3, 5, 7), 1, below=180)
+    some = distinct((2, 3, 5, 7), 1, below=211)
     sparse = np.where(distinct((2, 1, 6, 8), 2, below=20) > 0, 1.5, 0)
     parts = {
         "values": [
@@ -786,6 +825,9 @@ def stochastic_chances(candidate, part=None):
         chances = plainly(x, window, stride)
         chances[..., 0] = np.nan_to_num(chances[..., 0], nan=1)
         return np.nan_to_num(chances)
+
+    def certain(x, window, stride):
+        return np.nan_to_num(plainly(x, window, stride), nan=1)
 
     def softened(x, window, stride):
         v = cells_of(x, window, stride)
@@ -820,6 +862,12 @@ def stochastic_chances(candidate, part=None):
             first,
             "in a window of zeros the first cell always wins; give all of "
             "its cells the same chance.",
+            2,
+        ),
+        Suspect(
+            certain,
+            "in a window of zeros each cell has a chance of 1; together they "
+            "must have 1.",
             2,
         ),
         Suspect(

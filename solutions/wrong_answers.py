@@ -1646,4 +1646,203 @@ VARIANTS = [
     ),
 ]
 
-WRONG_ANSWERS = WINDOWS + IM2COL + STRIDES + UNPOOLING + VARIANTS
+# 7.2: a gradient by loops, which two mistakes are made in
+MIXED_LOOPS = '''
+def mixed_backward(dout, x, share, window, stride=None):
+    PH, PW = pair(window, "window", 1)
+    SH, SW = (PH, PW) if stride is None else pair(stride, "stride", 1)
+    dx = np.zeros(x.shape)
+    for n, c, i, j in np.ndindex(dout.shape):
+        rows = slice(i * SH, i * SH + PH)
+        columns = slice(j * SW, j * SW + PW)
+        cut = x[n, c, rows, columns]
+        won = WON
+        part = share * won + (1 - share) / won.size
+        dx[n, c, rows, columns] += part * dout[n, c, i, j]
+    return dx
+'''
+
+NETWORK = [
+    # 7.1
+    WrongAnswer(
+        "count_parameters",
+        "filters without a bias",
+        "F1 * (9 * C + 1) + F2 * (9 * F1 + 1)",
+        "F1 * 9 * C + F2 * 9 * F1",
+        "the bias of each filter is missing",
+    ),
+    WrongAnswer(
+        "count_parameters",
+        "the second convolution looks at the image",
+        "(9 * F1 + 1)",
+        "(9 * C + 1)",
+        "look at the F1 maps",
+    ),
+    WrongAnswer(
+        "count_parameters",
+        "one pooling",
+        "H // pool // pool, W // pool // pool",
+        "H // pool, W // pool",
+        "there are two poolings",
+    ),
+    WrongAnswer(
+        "count_parameters",
+        "the area divided",
+        "F2 * rows * columns",
+        "F2 * (H * W // pool**4)",
+        "the whole area is divided",
+    ),
+    WrongAnswer(
+        "count_parameters",
+        "no bias in the dense layer",
+        "(F2 * rows * columns + 1)",
+        "(F2 * rows * columns)",
+        "the bias of each class is missing",
+    ),
+    # 7.2
+    WrongAnswer(
+        "mixed_forward",
+        "shares swapped",
+        "share * largest + (1 - share) * mean",
+        "(1 - share) * largest + share * mean",
+        "the shares are swapped",
+    ),
+    WrongAnswer(
+        "mixed_forward",
+        "the whole average added",
+        "(1 - share) * mean",
+        "mean",
+        "the whole average is added",
+    ),
+    WrongAnswer(
+        "mixed_forward",
+        "half of each",
+        "share * largest + (1 - share) * mean",
+        "(largest + mean) / 2",
+        "half of each",
+    ),
+    WrongAnswer(
+        "mixed_forward",
+        "no stride",
+        "    largest =",
+        "    stride = None\n    largest =",
+        "the stride is ignored",
+    ),
+    WrongAnswer(
+        "mixed_backward",
+        "shares swapped",
+        "share * dout, (1 - share) * dout",
+        "(1 - share) * dout, share * dout",
+        "the shares are swapped",
+    ),
+    WrongAnswer(
+        "mixed_backward",
+        "dout not shared",
+        "share * dout, (1 - share) * dout",
+        "dout, dout",
+        "each part gets all of dout",
+    ),
+    WrongAnswer(
+        "mixed_backward",
+        "the maximum alone",
+        "    dx += pooling.avg_pool2d_backward("
+        "dmean, x.shape, window, stride)\n",
+        "",
+        "the average's part is missing",
+    ),
+    WrongAnswer(
+        "mixed_backward",
+        "all tied cells win",
+        None,
+        MIXED_LOOPS.replace("WON", "cut == cut.max()"),
+        "every tied cell gets the share",
+    ),
+    WrongAnswer(
+        "mixed_backward",
+        "= instead of +=",
+        None,
+        MIXED_LOOPS.replace(
+            "WON", "np.arange(PH * PW).reshape(PH, PW) == cut.argmax()"
+        ).replace("+=", "="),
+        "`+=` and not `=`",
+    ),
+    # 7.3
+    WrongAnswer(
+        "same_answer",
+        "the mean over pairs",
+        "agree.all(axis=0).mean()",
+        "agree.mean()",
+        "the share of agreeing pairs",
+    ),
+    WrongAnswer(
+        "same_answer",
+        "any in place of all",
+        "agree.all(axis=0)",
+        "agree.any(axis=0)",
+        "one agreeing copy is enough",
+    ),
+    WrongAnswer(
+        "same_answer",
+        "argmax over the images",
+        "    answers = scores.argmax(axis=-1)  # (N,)\n"
+        "    agree = moved.argmax(axis=-1) == answers",
+        "    answers = scores.argmax(axis=0)\n"
+        "    agree = moved.argmax(axis=1) == answers",
+        "argmax runs over the images",
+    ),
+    WrongAnswer(
+        "same_answer",
+        "the share of copies",
+        "agree.all(axis=0)",
+        "agree.all(axis=1)",
+        "all images of a copy",
+    ),
+    WrongAnswer(
+        "same_answer",
+        "the image left out",
+        "scores.argmax(axis=-1)",
+        "moved[0].argmax(axis=-1)",
+        "with one another only",
+    ),
+    # 7.4
+    WrongAnswer(
+        "switch_shares",
+        "divided by the height",
+        "input_shape[3]",
+        "input_shape[2]",
+        "a row of the input has W cells",
+    ),
+    WrongAnswer(
+        "switch_shares",
+        "divided by the width of the output",
+        "input_shape[3]",
+        "indices.shape[3]",
+        "counted as OW cells",
+    ),
+    WrongAnswer(
+        "switch_shares",
+        "sides of the window swapped",
+        "    places = rows",
+        "    return np.array([\n"
+        "        [np.mean((rows % PW == a) & (columns % PH == b))\n"
+        "         for b in range(PW)] for a in range(PH)])\n"
+        "    places = rows",
+        "rows repeat every PH",
+    ),
+    WrongAnswer(
+        "switch_shares",
+        "numbers, not shares",
+        " / indices.size",
+        " / 1",
+        "divide by how many there are",
+    ),
+    WrongAnswer(
+        "switch_shares",
+        "the index modulo the window",
+        "rows % PH * PW + columns % PW",
+        "indices % (PH * PW)",
+        "take the index apart",
+    ),
+]
+
+WRONG_ANSWERS = WINDOWS + IM2COL + STRIDES + UNPOOLING + VARIANTS + NETWORK

@@ -125,8 +125,8 @@ def window_strides(candidate, part=None):
             case("stride (3, 2)", (3, 2, 9, 8), "f8", (2, 1), (3, 2)),
         ],
         "dilation": [
-            case("dilation (2, 3), stride 1",
-                 (2, 3, 7, 9), "f4", (3, 2), one, (2, 3)),
+            case("dilation (3, 2), stride 1",
+                 (2, 3, 8, 9), "f4", (3, 2), one, (3, 2)),
             case("dilation (3, 1), stride (2, 4), bytes",
                  (1, 3, 9, 8), "u1", (2, 3), (2, 4), (3, 1)),
         ],

@@ -145,7 +145,7 @@ def input_sizes(candidate, part=None):
 
     parts = {
         "plain": [case(2, 3, 4), case(4, 3, 2), case(5, 2, 1), case(1, 5, 3)],
-        "padding": [case(4, 3, 2, 1), case(3, 5, 4, 2), case(1, 7, 5, 3)],
+        "padding": [case(4, 5, 3, 1), case(3, 5, 4, 2), case(1, 7, 5, 3)],
     }
 
     def sizes(start):

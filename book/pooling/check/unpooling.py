@@ -565,7 +565,9 @@ def showing_average(candidate, part=None):
             return []
         lines = [f"  y sums to {y.sum():g}, and so does what comes out"]
         if np.size(y) and f == 1:
-            lines.append("  Likely cause: a window of one cell has nothing to share.")
+            lines.append(
+                "  Likely cause: a window of one cell has nothing to share."
+            )
         elif np.isclose(y.sum(), 0):
             lines.append("  Likely cause: a sum of 0 stays 0, times anything.")
         return [*lines, "  Hint 1 says more."]

@@ -314,7 +314,7 @@ NOISE = {
     "a time of day": r"\b\d{1,2}:\d{2}(:\d{2})?\b",
     "a date": r"\b20\d\d-\d\d-\d\d\b",
     "an address in memory": r"\b0x[0-9a-f]{6,}\b",
-    "a path of some machine": r"(/home/|/root/|/Users/|/tmp/|/work/|[A-Z]:\\)",
+    "a path of some machine": r"(/(home|root|Users|tmp|work)/|[A-Z]:\\)",
     "a temporary cell": r"ipykernel_\d+|ipython-input",
 }
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -15,7 +15,6 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbgrader.apps import NbGraderAPI
-from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,24 +96,14 @@ def execute(path):
     nbformat.write(notebook, path)
 
 
-def course_config(**directories):
-    """Return the course's nbgrader settings, with some folders replaced."""
-    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
-    config.CourseDirectory.update(
-        {name: str(path) for name, path in directories.items()}
-    )
-    return config
-
-
 def release(assignment, release_directory=None):
     """Make a student's notebook from a solutions notebook."""
-    folders = {"root": ROOT}
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
     if release_directory is not None:
-        folders["release_directory"] = release_directory
-    config = course_config(**folders)
+        config.CourseDirectory.release_directory = str(release_directory)
     config.GenerateAssignment.no_database = True
     config.SaveCells.enabled = False
-    result = NbGraderAPI(config=Config(config)).generate_assignment(
+    result = NbGraderAPI(config=config).generate_assignment(
         assignment, force=True
     )
     if not result["success"]:

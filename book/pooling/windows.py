@@ -1,6 +1,7 @@
 # Exported from book/01_windows.ipynb: edit that and `make refresh`.
 """Windows: pooling by hand."""
 
+import functools
 import operator
 from typing import NamedTuple
 
@@ -144,16 +145,42 @@ class Axis(NamedTuple):
     out: int  # OH or OW
 
     @property
+    def reach(self):
+        """Cells from a window's first to its last."""
+        return self.dilation * (self.window - 1) + 1
+
+    @property
     def overhang(self):
         """Cells that the last window of ceil mode reaches past the padding."""
-        reach = (self.out - 1) * self.stride + 1
-        reach += self.dilation * (self.window - 1)
-        return max(0, reach - self.before - self.size - self.after)
+        stop = (self.out - 1) * self.stride + self.reach
+        return max(0, stop - self.before - self.size - self.after)
 
     def positions(self):
         """(out, window) positions in the unpadded axis; outside = padding."""
         starts = self.stride * np.arange(self.out) - self.before
         return starts[:, None] + self.dilation * np.arange(self.window)
+
+
+@functools.lru_cache(maxsize=256)  # a network asks the same again and again
+def place_windows(sizes, window, stride, padding, dilation, ceil_mode):
+    """Make the axes of a pooling from pairs: (rows, columns)."""
+    axes = []
+    for name, size, p, s, (before, after), d in zip(
+        "HW", sizes, window, stride, padding, dilation, strict=True
+    ):
+        try:
+            out = output_size(size, p, s, (before, after), d, ceil_mode)
+        except ValueError as error:
+            raise ValueError(f"axis {name}: {error}") from None
+        axis = Axis(size, p, s, before, after, d, out)
+        inside = (axis.positions() >= 0) & (axis.positions() < size)
+        if not inside.any(axis=1).all():
+            raise ValueError(
+                f"axis {name}: padding must leave a cell of the image in each "
+                f"window, got {(before, after)} with dilation {d}"
+            )
+        axes.append(axis)
+    return tuple(axes)
 
 
 def pooling_axes(
@@ -176,23 +203,10 @@ def pooling_axes(
         padding = [pair(sides, "padding", 0) for sides in padding]
     else:
         padding = [(p, p) for p in pair(padding, "padding", 0)]
-    axes = []
-    for name, size, p, s, (before, after), d in zip(
-        "HW", input_shape[2:], window, stride, padding, dilation, strict=True
-    ):
-        try:
-            out = output_size(size, p, s, (before, after), d, ceil_mode)
-        except ValueError as error:
-            raise ValueError(f"axis {name}: {error}") from None
-        axis = Axis(size, p, s, before, after, d, out)
-        inside = (axis.positions() >= 0) & (axis.positions() < size)
-        if not inside.any(axis=1).all():
-            raise ValueError(
-                f"axis {name}: padding must leave a cell of the image in each "
-                f"window, got {(before, after)} with dilation {d}"
-            )
-        axes.append(axis)
-    return tuple(axes)
+    sizes = tuple(input_shape[2:])
+    return place_windows(
+        sizes, window, stride, tuple(padding), dilation, bool(ceil_mode)
+    )
 
 
 def cut_window(padded, rows, columns, i, j):
@@ -220,16 +234,24 @@ def max_pool2d_loops(
     return y
 
 
+@functools.lru_cache(maxsize=256)
+def cell_counts(axis, count_include_pad=True):
+    """Count the cells that each window along an axis averages over."""
+    low, high = 0, axis.size
+    if count_include_pad:  # declared padding counts, overhang never
+        low, high = -axis.before, axis.size + axis.after
+    p = axis.positions()
+    counts = ((p >= low) & (p < high)).sum(axis=1)
+    counts.flags.writeable = False  # it is remembered
+    return counts
+
+
 def window_counts(rows, columns, count_include_pad=True):
     """Count the cells that each window averages over: (OH, OW)."""
-    counts = []
-    for axis in (rows, columns):
-        p = axis.positions()
-        low, high = 0, axis.size
-        if count_include_pad:  # declared padding counts, overhang never
-            low, high = -axis.before, axis.size + axis.after
-        counts.append(((p >= low) & (p < high)).sum(axis=1))
-    return np.outer(*counts)
+    down, across = (
+        cell_counts(axis, count_include_pad) for axis in (rows, columns)
+    )
+    return np.outer(down, across)
 
 
 def mean_dtype(dtype):

@@ -10,6 +10,7 @@ from pooling.check.ladder import (
     describe,
     distinct,
     judge,
+    same,
     window_picture,
 )
 from pooling.strides import window_view
@@ -65,6 +66,25 @@ def run_of_cells(x, window):
     return draw
 
 
+def mistakes(right, suspects):
+    """Return the suspects, each only where it differs from what is right.
+
+    A result of the wrong dtype has the right values, and so have some
+    mistakes in some cases; they are not to blame for the dtype.
+    """
+
+    def differing(answer):
+        def told(*args):
+            given = answer(*args)
+            if same(given, right(*args)):
+                raise ValueError("no mistake here")
+            return given
+
+        return told
+
+    return [Suspect(differing(s.answer), s.says, s.hint) for s in suspects]
+
+
 # 6.1 -----------------------------------------------------------------------
 
 
@@ -72,7 +92,7 @@ def pooling_traffic(candidate, part=None):
     """Check exercise 6.1: comparisons and bytes."""
     names = ["comparisons", "once", "columns"]
     sizes = [
-        ("a tiny batch of 8-byte floats", (1, 2, 3, 4), 8, (2, 2), (1, 1)),
+        ("a tiny batch of 8-byte floats", (1, 2, 3, 5), 8, (2, 2), (1, 1)),
         ("windows side by side, 4-byte floats",
          (2, 3, 6, 9), 4, (3, 3), (3, 3)),
         ("rectangles and a remainder, bytes",
@@ -167,6 +187,7 @@ def pooling_traffic(candidate, part=None):
             3,
         ),
     ]
+    suspects = mistakes(traffic, suspects)
     judge("pooling_traffic", candidate, part, parts, suspects)
 
 
@@ -185,12 +206,14 @@ def faults_of_shifts(got, window):
                 f"  shift {number} must be a whole number, got "
                 f"{describe(shift)}"
             ]
-        if not 1 <= shift < max(window, 2):
+        if window == 1:
+            return ["  a window of one cell needs no pass: an empty list"]
+        if shift < 1:
+            return [f"  shift {number} is {shift}; a shift is 1 or more"]
+        if shift >= window:
             return [
-                f"  shift {number} is {shift}; with a window of {window} "
-                f"cells, shifts are 1 to {window - 1}"
-                if window > 1
-                else f"  shift {number} is {shift}; one cell needs no pass"
+                f"  shift {number} is {shift}, but a window of {window} "
+                f"cells ends with cell {window - 1}"
             ]
     return []
 
@@ -450,6 +473,12 @@ def box_sums(candidate, part=None):
         return np.cumsum(moved, dtype=x.dtype)
 
     suspects = [
+        Suspect(
+            one_by_one,
+            "one cell after the other is added, and each addition rounds a "
+            "little. With doubling there are a few additions only.",
+            2,
+        ),
         *(
             Suspect(
                 lambda x, window, way=way: way(x, window),
@@ -468,12 +497,6 @@ def box_sums(candidate, part=None):
             overlapping,
             "these passes overlap, as those of a maximum may; a sum then "
             "counts some cells twice.",
-            2,
-        ),
-        Suspect(
-            one_by_one,
-            "one cell after the other is added, and each addition rounds a "
-            "little. With doubling there are a few additions only.",
             2,
         ),
         Suspect(
@@ -576,6 +599,14 @@ def min_pool2d_two_passes(candidate, part=None):
         ),
         Suspect(
             lambda x, window: (
+                from_x(right(x, (1, window[1] - 1))[0], right(x, window)[0]),
+                None,
+            ),
+            "the last cell of each run is missing.",
+            1,
+        ),
+        Suspect(
+            lambda x, window: (
                 np.minimum(x[..., : x.shape[3] - window[1] + 1],
                            x[..., window[1] - 1 :]),
                 None,
@@ -585,6 +616,7 @@ def min_pool2d_two_passes(candidate, part=None):
             1,
         ),
     ]  # fmt: skip
+    suspects = mistakes(right, suspects)
     judge("min_pool2d_two_passes", candidate, part, parts, suspects)
 
 
@@ -880,10 +912,6 @@ def max_and_distance(candidate, part=None):
         values, far = right(x, window)
         return values, far + np.arange(len(far))
 
-    def signed(x, window):
-        values, far = right(x, window)
-        return values, far.astype(np.int8)
-
     suspects = [
         Suspect(
             lambda x, window: right(x, window, last=True),
@@ -941,13 +969,12 @@ def max_and_distance(candidate, part=None):
             1,
         ),
         Suspect(
-            lambda x, window: (right(-x, window)[0], right(-x, window)[1]),
+            lambda x, window: right(-x, window),
             "this follows the minimum.",
         ),
-        Suspect(signed, "a signed byte ends at 127; use np.uint8.", 3),
     ]  # fmt: skip
-    judge("max_and_distance", candidate, part, parts, suspects,
-          ["its length"])  # fmt: skip
+    suspects = mistakes(right, suspects)
+    judge("max_and_distance", candidate, part, parts, suspects, ["its length"])
 
 
 # 6.8 -----------------------------------------------------------------------
@@ -1039,15 +1066,15 @@ def windows_per_cell(candidate, part=None):
             1,
         ),
         Suspect(
-            lambda size, window, stride: right(size, 1, stride),
-            "this counts the windows that start at a cell; a window sees "
-            "`window` cells.",
-            1,
-        ),
-        Suspect(
             lambda *args: (right(*args) > 0).astype(int),
             "this tells whether a cell is seen at all; how many windows see "
             "it?",
+            1,
+        ),
+        Suspect(
+            lambda size, window, stride: right(size, 1, stride),
+            "this counts the windows that start at a cell; a window sees "
+            "`window` cells.",
             1,
         ),
         Suspect(

@@ -1823,6 +1823,13 @@ def box_sums(x, window):
     ),
     WrongAnswer(
         "box_sums",
+        "the wrong cell is added",
+        "x[width:]",
+        "x[width - 1 : -1]",
+        "it is one that is in the sum already",
+    ),
+    WrongAnswer(
+        "box_sums",
         "averages",
         "return total",
         "return total / x.dtype.type(window)",
@@ -2014,6 +2021,13 @@ def faster_plan(window, pitch):
         "np.minimum(cells // stride, (size - window) // stride)",
         "cells // stride",
         "do not fit any more",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "the last window missing",
+        "(size - window) // stride",
+        "(size - window - 1) // stride",
+        "the last window is missing",
     ),
     WrongAnswer(
         "windows_per_cell",

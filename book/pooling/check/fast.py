@@ -319,6 +319,7 @@ def doubling_shifts(candidate, part=None):
             1,
         ),
     ]
+    suspects = mistakes(least_shifts, suspects)
     judge("doubling_shifts", candidate, part, parts, suspects)
 
 
@@ -354,8 +355,9 @@ def times_added(candidate, part=None):
             )
 
         expected = spread_counts(shifts, add_moved)
-        draw = draw if len(shifts) and shifts[-1] < 20 else None
-        return Case(f"{says}: {shifts}", (shifts,), expected, draw)
+        draw = draw if shifts else None
+        args = (shifts.copy(),)  # the learner's, who may empty it
+        return Case(f"{says}: {shifts}", args, expected, draw)
 
     parts = {
         "apart": [
@@ -466,6 +468,19 @@ def box_sums(candidate, part=None):
             total += x[k : k + out]
         return total
 
+    def by_digits(x, window, at):
+        """Add the single cells in the wrong place, `at(width)`."""
+        total = np.zeros(len(x), x.dtype)
+        width = 0
+        for digit in f"{window:b}":
+            moved = np.pad(total, (0, width))[width:]
+            total, width = total + moved, 2 * width
+            if digit == "1":
+                single = x[at(width) if width else 0 :]
+                total = total + np.pad(single, (0, len(x) - len(single)))
+                width += 1
+        return total[: len(x) - window + 1]
+
     def running(x, window):
         """Move one window along: add the new cell, take the old one off."""
         moved = np.concatenate([x[:window].sum(keepdims=True),
@@ -498,6 +513,20 @@ def box_sums(candidate, part=None):
             "these passes overlap, as those of a maximum may; a sum then "
             "counts some cells twice.",
             2,
+        ),
+        *(
+            Suspect(
+                lambda x, window, at=at: by_digits(x, window, at),
+                "where the digit is 1, the cell that follows is added; here "
+                "it is one that is in the sum already, or one too far.",
+                2,
+            )
+            for at in (
+                lambda width: 0,
+                lambda width: 1,
+                lambda width: width - 1,
+                lambda width: width + 1,
+            )
         ),
         Suspect(
             lambda x, window: exact(x, window) / window,
@@ -854,6 +883,7 @@ def faster_plan(candidate, part=None):
             2,
         ),
     ]
+    suspects = mistakes(by_axes, suspects)
     judge("faster_plan", candidate, part, parts, suspects)
 
 
@@ -1045,6 +1075,14 @@ def windows_per_cell(candidate, part=None):
             lambda *args: by_edges(*args, low=False, high=False),
             "at the edges windows are counted that are not there: they start "
             "before cell 0, or do not fit any more.",
+            2,
+        ),
+        Suspect(
+            lambda size, window, stride: np.pad(
+                right(size - 1, window, stride), (0, 1)
+            ),
+            "the last window is missing: one that ends with the last cell "
+            "fits.",
             2,
         ),
         Suspect(

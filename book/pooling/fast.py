@@ -28,8 +28,9 @@ def max_pool2d_slices(
         x.shape, window, stride, padding, dilation, ceil_mode
     )
     padded = pad_planes(x, rows, columns, lowest(x.dtype))
-    y = padded[tap_slices(rows, columns, 0, 0)].copy()
-    for a, b in np.ndindex(rows.window, columns.window):
+    cells = np.ndindex(rows.window, columns.window)
+    y = padded[tap_slices(rows, columns, *next(cells))].copy()
+    for a, b in cells:
         np.maximum(y, padded[tap_slices(rows, columns, a, b)], out=y)
     return y
 
@@ -99,7 +100,7 @@ def spare_vectors(*windows):
     return most
 
 
-SCRATCH = 2**20  # bytes to write on: they fit into the cache of a core
+SCRATCH = 2**20  # bytes to write on: what a core's second cache may hold
 
 
 def part(axis, windows):

@@ -1,8 +1,6 @@
 """The site builds without a warning, and nothing on it leads nowhere."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,24 +9,6 @@ import pytest
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """Build the site as `make book` does, into a folder of its own."""
-    out = tmp_path_factory.mktemp("site")
-    recipe = (ROOT / "Makefile").read_text()
-    options = re.search(r"jupyter-book build \. (.*)", recipe)[1].split()
-    build = subprocess.run(
-        [
-            Path(sys.executable).with_name("jupyter-book"),
-            *("build", ROOT, "--path-output", out, *options),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
-    return out / "_build" / "html"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbgrader.apps import NbGraderAPI
 from traitlets.config.loader import PyFileConfigLoader
 
-from tools.slim_site import SCRIPT
+from tools.finish_site import SCRIPT
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))

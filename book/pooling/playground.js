@@ -175,7 +175,7 @@ class PoolPlayground extends HTMLElement {
       this.$(id).open = given("open", "").includes(id);
       this.$(id).ontoggle = () => this.draw();
     }
-    root.oninput = () => this.update();
+    root.addEventListener("input", () => this.update());
     for (const kind of ["pointerover", "focusin", "click"]) {
       root.addEventListener(kind, ({ target }) => {
         const k = target.closest("td")?.dataset.k;

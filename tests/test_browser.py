@@ -373,8 +373,7 @@ def addresses(site):
 
 
 def settle(page):
-    """Wait until maths is set and nothing is loading; open what is closed."""
-    page.wait_for_load_state("networkidle")
+    """Wait until maths is set; open what is closed."""
     page.evaluate("window.MathJax?.startup?.promise")
     page.evaluate(
         """for (const root of [document, ...[...document.querySelectorAll(

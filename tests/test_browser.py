@@ -257,6 +257,14 @@ def numbers(page, table):
     )
 
 
+def point(page, place):
+    """Move the mouse onto a cell, as a hand does: in steps."""
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    page.mouse.move(box["x"] - 9, box["y"] - 9)
+    page.mouse.move(box["x"] + 9, box["y"] + 9, steps=3)
+
+
 def marked(page, table, how):
     """List the cells of a table that are marked as window, winner or tied."""
     return page.evaluate(
@@ -286,7 +294,7 @@ def toy(stage):
 
 def test_pointing_shows_window_winner_column_and_offset(toy):
     assert numbers(toy, "y") == [["8", "8"], ["8", "5"]]
-    cell(toy, "y", 1, 1).hover()
+    point(toy, cell(toy, "y", 1, 1))
     assert marked(toy, "x", "window") == [4, 5, 7, 8]
     assert marked(toy, "x", "winner") == [5]
     assert marked(toy, "x", "tied") == [7, 8]
@@ -301,7 +309,7 @@ def test_pointing_shows_window_winner_column_and_offset(toy):
 
 def test_gradients_add_up_by_the_chosen_rule(toy):
     assert numbers(toy, "dx") == [list("030"), list("304"), list("000")]
-    cell(toy, "y", 0, 1).hover()
+    point(toy, cell(toy, "y", 0, 1))
     said = toy.get_by_role("status").inner_text()
     assert "2 of dout[0, 1] goes to x[0, 1]; dx[0, 1] = 1 + 2 = 3" in said
     toy.get_by_label("a tie goes to").select_option("split")
@@ -320,6 +328,27 @@ def test_keys_walk_over_the_output(toy):
     assert marked(toy, "y", "window") == [2]
     toy.keyboard.press("Enter")
     assert marked(toy, "y", "window") == [1]
+
+
+def test_a_pointer_at_rest_does_not_point(toy):
+    """The page may move below it while keys walk on."""
+    point(toy, cell(toy, "y", 0, 0))
+    cell(toy, "y", 0, 0).focus()
+    toy.keyboard.press("ArrowDown")
+    toy.evaluate("document.body.style.paddingTop = '7px'")
+    toy.wait_for_timeout(300)
+    assert marked(toy, "y", "window") == [2]
+
+
+def test_touch_chooses_too(browser, home):
+    context = browser.new_context(**SETTINGS["phone"])
+    page = context.new_page()
+    page.goto(f"{home}/book/02_im2col.html")
+    cell(page, "y", 1, 0).tap()
+    assert marked(page, "y", "window") == [2]
+    cell(page, "cols", 0, 1).tap()
+    assert marked(page, "y", "window") == [1]
+    context.close()
 
 
 def test_numbers_and_settings_can_be_changed(toy):
@@ -482,12 +511,14 @@ def test_the_tab_key_reaches_everything(browser, home):
         page.evaluate(
             """() => {
               let e = document.activeElement;
-              while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+              while (e?.shadowRoot?.activeElement)
+                e = e.shadowRoot.activeElement;
               reached.add(e);
             }"""
         )
     missed = page.evaluate(
-        "wanted.filter(e => !reached.has(e)).map(e => e.outerHTML.slice(0, 99))"
+        """wanted.filter(e => !reached.has(e)).map(
+          e => e.outerHTML.slice(0, 99))"""
     )
     assert not missed
     page.close()

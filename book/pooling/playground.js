@@ -1,7 +1,6 @@
 /* <pool-playground x="1 2; 3 4" window="2" stride="1 2" padding="0" ceil
    mode="max | avg | avg-image" ties="first" open="columns backward">
-   PoolPlayground.pool computes, by the rules of the package and with its
-   messages; the rest shows it. */
+   `pool` computes, with the rules and words of the package. */
 (() => {
 if (customElements.get("pool-playground")) return;
 
@@ -74,14 +73,13 @@ function pool({ x, window, stride, padding, mode, ceil, ties, dout }) {
   return { H, W, OH, OW, windows, dx, sent, up };
 }
 
-// The colours of numbers and frames are those of the book's figures.
+// The colours are those of the book's figures.
 const STYLE = `:host { display: block; margin: 1rem 0; padding: .8rem;
   --text: var(--pst-color-text-base, var(--jp-content-font-color1, #000));
   --ground: var(--pst-color-background, var(--jp-layout-color1, #fff));
   border: 1px solid var(--text); border-radius: .4rem; color: var(--text);
   background: var(--ground); font-size: .9rem }
 * { box-sizing: border-box }
-[hidden] { display: none !important }
 .wrap { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem }
 .wrap > div { max-width: 100% }
 fieldset { border: 0; margin: 0; padding: 0 }
@@ -105,7 +103,7 @@ td.window { box-shadow: 0 0 0 3px #d1560f }
 [role=grid] td { cursor: pointer }
 #error { color: #16202c; background: #eaa5b8; padding: .5rem }
 #status { min-height: 4.2em }
-summary { cursor: pointer; font-weight: 600; padding: .3rem 0 }`;
+summary { font-weight: 600; padding: .3rem 0 }`;
 
 const PAIRS = ["input", "window", "stride", "padding"];
 const both = (make) => ["rows", "columns"].map(make);
@@ -117,7 +115,7 @@ const choice = (id, name, options) => `<label>${name} <select id="${id}">` +
   Object.entries(options).map(([value, text]) =>
     `<option value="${value}">${text}</option>`).join("") +
   "</select></label>";
-// Fixed text: nothing that anybody types ever passes through innerHTML.
+// Fixed text: nothing that anybody types passes through innerHTML.
 const SKELETON = `<div class="wrap" role="group" aria-label="Settings">
   ${choice("mode", "take the", { max: "maximum",
     avg: "average, padding counts", "avg-image": "average of the image" })}
@@ -151,7 +149,7 @@ function typed(text) {
 class PoolPlayground extends HTMLElement {
   connectedCallback() {
     if (this.shadowRoot) return;
-    // In JupyterLab: what is typed here is no command.
+    // What is typed here is no command of JupyterLab.
     this.setAttribute("data-lm-suppress-shortcuts", "true");
     const root = this.attachShadow({ mode: "open" });
     root.innerHTML = `<style>${STYLE}</style>${SKELETON}`;
@@ -160,7 +158,7 @@ class PoolPlayground extends HTMLElement {
     this.x = given("x", "2 8 3; 8 1 5; 4 5 5").split(";").map((row) =>
       row.trim().split(/\s+/).map(typed));
     this.dout = [];
-    this.k = 0; // the chosen window
+    this.k = 0;
     const window = given("window", "2"), padding = given("padding", "0");
     const start = { input: `${this.x.length} ${this.x[0].length}`,
       window, stride: given("stride", window), padding };
@@ -176,10 +174,12 @@ class PoolPlayground extends HTMLElement {
       this.$(id).ontoggle = () => this.draw();
     }
     root.addEventListener("input", () => this.update());
-    for (const kind of ["pointerover", "focusin", "click"]) {
-      root.addEventListener(kind, ({ target }) => {
+    for (const kind of ["pointermove", "focusin", "click"]) {
+      root.addEventListener(kind, ({ target, movementX, movementY }) => {
         const k = target.closest("td")?.dataset.k;
-        if (k) this.choose(Number(k));
+        // Where the page moves and the pointer rests, nobody has pointed.
+        const rests = kind === "pointermove" && !movementX && !movementY;
+        if (k && !rests) this.choose(Number(k));
       });
     }
     this.$("y").onkeydown = (event) => this.move(event);
@@ -204,10 +204,10 @@ class PoolPlayground extends HTMLElement {
       s.input.forEach((v) => whole(v, "input", 1));
       const sides = s.input.map((side, k) => side + 2 * s.padding[k]);
       if (Math.max(...sides, ...s.window) > 14) {
-        throw Error("more than 14 cells in a line are not drawn here");
+        throw Error("more than 14 cells in a line are not drawn");
       }
       s.x = grid(...s.input, (i, j) =>
-        this.x[i]?.[j] ?? (3 * i + 7 * j) % 10);
+        this.x[i]?.[j] ?? (i + 7 * j) % 10);
       for (const id of ["mode", "ceil", "ties"]) s[id] = this.$(id).value;
       const { OH, OW } = pool(s);
       s.dout = grid(OH, OW, (i, j) => this.dout[i]?.[j] ?? i * OW + j + 1);
@@ -253,7 +253,7 @@ class PoolPlayground extends HTMLElement {
     if (this.$(id).textContent !== text) this.$(id).textContent = text;
   }
 
-  // Fill a table; make it anew only when its plan changes: focus stays.
+  // Fill a table; make it anew only if its plan changed: focus stays.
   table(id, title, rows, columns, cellAt) {
     const place = this.$(id), all = grid(rows, columns, cellAt).flat();
     const plan = [columns, ...all.map(({ edit }) => (edit ? 1 : 0))].join();

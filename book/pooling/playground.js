@@ -77,7 +77,7 @@ function pool({ x, window, stride, padding, mode, ceil, ties, dout }) {
 const STYLE = `:host { display: block; margin: 1rem 0; padding: .8rem;
   --text: var(--pst-color-text-base, var(--jp-content-font-color1, #000));
   --ground: var(--pst-color-background, var(--jp-layout-color1, #fff));
-  border: 1px solid var(--text); border-radius: .4rem; color: var(--text);
+  border: 1px solid var(--text); color: var(--text);
   background: var(--ground); font-size: .9rem }
 * { box-sizing: border-box }
 .wrap { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem }
@@ -149,7 +149,7 @@ function typed(text) {
 class PoolPlayground extends HTMLElement {
   connectedCallback() {
     if (this.shadowRoot) return;
-    // What is typed here is no command of JupyterLab.
+    // Typing here is no command of JupyterLab.
     this.setAttribute("data-lm-suppress-shortcuts", "true");
     const root = this.attachShadow({ mode: "open" });
     root.innerHTML = `<style>${STYLE}</style>${SKELETON}`;
@@ -312,10 +312,11 @@ class PoolPlayground extends HTMLElement {
       if (tied[1]) text += ` It is the first of ${tied.length} equal cells.`;
     } else text += `: their sum divided by ${n}.`;
     if (!this.$("backward").open) return text;
-    const { r, c } = takers[0], parts = sent[r][c].map(show).join(" + ");
+    const { r, c } = takers[0], parts = sent[r][c].map(show);
+    const sum = parts[1] ? `${parts.join(" + ")} = ` : "";
     return `${text} Backward, ${show(this.s.dout[i][j] * share)} of ` +
       `dout[${i}, ${j}] goes to ${takers.map(name).join(", ")}; ` +
-      `d${name(takers[0])} = ${parts} = ${show(dx[r][c])}.`;
+      `d${name(takers[0])} = ${sum}${show(dx[r][c])}.`;
   }
 
   choose(k) {

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
+from pypdf import PdfReader
 
 import pooling
 from pooling.draw import playground
@@ -25,8 +26,8 @@ from pooling.im2col import im2col, max_gradient_loops
 from pooling.unpooling import avg_unpool2d
 from tests.conftest import ROOT
 from tests.test_one_home import LESSONS, exports
+from tools import lite, pdf
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PLAYGROUND = ROOT / "book" / "pooling" / "playground.js"
 SETTINGS = {
     "light": {"color_scheme": "light"},
@@ -42,13 +43,13 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def browser():
     """Start the one browser of these tests."""
-    if CHROMIUM is None:
+    if pdf.CHROMIUM is None:
         reason = "no chromium: on Debian, apt install chromium"
         assert not os.environ.get("CI"), reason
         pytest.skip(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=pdf.CHROMIUM,
             args=[
                 *("--no-sandbox", "--disable-gpu", "--disable-quic"),
                 *("--disable-background-networking", "--disable-sync"),
@@ -536,6 +537,29 @@ def test_a_missing_page_shows_the_way_back(browser, site, home):
     page.close()
 
 
+def test_the_pdf_holds_the_whole_book(browser, site, tmp_path):
+    file = tmp_path / "book.pdf"
+    pdf.bind(browser, site, file)
+    book = PdfReader(file)
+    assert len(book.pages) > 100
+    parts = [item.title for item in book.outline if not isinstance(item, list)]
+    contents = (ROOT / "_toc.yml").read_text()
+    for part in re.findall(r"caption: (.*)", contents):
+        assert part.strip('"') in parts
+    links = [
+        link.get_object()
+        for page in book.pages
+        for link in page.get("/Annots", [])
+    ]
+    inside = [link for link in links if "/Dest" in link]
+    assert len(inside) > 100
+    for link in links:
+        assert "file:" not in link.get("/A", {}).get("/URI", "")
+    text = "".join(page.extract_text() for page in book.pages)
+    assert "Unpooling: the way back up" in text
+    assert "col2im" in text
+
+
 # -- a walk through the book --------------------------------------------------
 
 
@@ -595,3 +619,48 @@ def test_a_reader_walks_through_the_book(browser, home, tmp_path):
     assert download.value.suggested_filename == "pooling-book.zip"
     assert not troubles
     page.close()
+
+
+def test_the_launch_button_opens_a_kernel(browser, site, tmp_path):
+    """Python starts from the site alone, and knows `pooling`.
+
+    numpy is fetched from elsewhere, so here it only has to be asked for.
+    """
+    if shutil.which("npm") is None:
+        assert not os.environ.get("CI"), "no npm: on Debian, apt install npm"
+        pytest.skip("no npm: on Debian, apt install npm")
+    copy = tmp_path / "html"
+    shutil.copytree(site, copy)
+    lite.main(copy)
+    server = serve(copy)
+    home = f"http://127.0.0.1:{server.server_port}"
+    context = browser.new_context()
+    outside = []
+    context.on(
+        "request",
+        lambda request: request.url.startswith((home, "data:", "blob:"))
+        or outside.append(request.url),
+    )
+    context.route(f"{lite.COMPILED}**", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{home}/book/exercises/02_im2col/02_im2col.html")
+    page.get_by_role("link", name="Run this page in the browser").click()
+    cell = page.locator(".jp-CodeCell").first
+    editor, output = cell.locator(".cm-content"), cell.locator(
+        ".jp-OutputArea-output"
+    )  # fmt: skip
+
+    def run(code, expected):
+        editor.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(code)
+        page.keyboard.press("Shift+Enter")
+        output.filter(has_text=expected).first.wait_for(timeout=180_000)
+
+    run("import sys; print(sys.platform, 6 * 7)", "emscripten 42")
+    assert not outside
+    run("import pooling", "No module named 'numpy'")
+    assert any("numpy-" in url for url in outside)
+    assert all(url.startswith(lite.COMPILED) for url in outside)
+    context.close()
+    server.shutdown()

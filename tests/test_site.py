@@ -220,7 +220,7 @@ def test_readme_without_make_is_what_make_does():
     recipe = (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
     readme = (ROOT / "README.md").read_text()
     commands = re.findall(r"^    (\.venv/bin/.*?)(?:  +#.*)?$", readme, re.M)
-    assert len(commands) == 8
+    assert len(commands) == 9
     for command in commands:
         if "pip install" not in command:
             assert command in recipe, command

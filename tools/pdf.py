@@ -6,11 +6,10 @@ Chromium prints each page in the order of the contents; pypdf binds them, links
 them with each other and writes the table of contents.
 """
 
+import io
 import re
 import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from pypdf import PdfWriter
@@ -18,6 +17,7 @@ from pypdf.generic import ArrayObject, NameObject
 
 from tools.finish_site import ROOT
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SITE = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "pooling-book.pdf"
 STYLE = """
@@ -32,7 +32,7 @@ img, tr, blockquote, pool-playground { break-inside: avoid; }
 """
 
 
-def pages():
+def pages(site):
     """List the pages of the book in order: (part or None, file)."""
     contents = (ROOT / "_toc.yml").read_text()
     part, found = None, []
@@ -40,7 +40,7 @@ def pages():
         if key == "caption":
             part = value.strip('"')
         else:
-            found.append((part, SITE / f"{value}.html"))
+            found.append((part, site / f"{value}.html"))
     return found
 
 
@@ -62,48 +62,46 @@ def link_inside(book, starts):
         page[NameObject("/Annots")] = kept
 
 
-def main():
-    """Print, bind, and say where it is."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        sys.exit("chromium is needed; on Debian: apt install chromium")
+def bind(browser, site, target):
+    """Print the pages of a built site; bind them in one file."""
     book, parts, starts = PdfWriter(), {None: None}, {}
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as tmp:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+    page = browser.new_page(color_scheme="light")
+    for part, file in pages(site):
+        page.goto(file.as_uri())
+        page.evaluate("window.MathJax?.startup?.promise")
+        page.add_style_tag(content=STYLE)
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = 1)"
         )
-        page = browser.new_page(color_scheme="light")
-        for number, (part, file) in enumerate(pages(), 1):
-            print(f"[{number}/{len(pages())}] {file.stem}", flush=True)
-            page.goto(file.as_uri())
-            page.wait_for_load_state("networkidle")
-            page.evaluate("window.MathJax?.startup?.promise")
-            page.add_style_tag(content=STYLE)
-            page.evaluate(
-                "document.querySelectorAll('details').forEach(d => d.open = 1)"
-            )
-            printed = Path(tmp, f"{number}.pdf")
-            page.pdf(
-                path=printed,
-                prefer_css_page_size=True,
-                print_background=True,
-                scale=0.8,
-            )
-            first = starts[file.as_uri()] = len(book.pages)
-            book.append(printed, import_outline=False)
-            if part not in parts:
-                parts[part] = book.add_outline_item(
-                    title=part, page_number=first
-                )
-            title = page.title().split(" — ")[0]
-            book.add_outline_item(
-                title=title, page_number=first, parent=parts[part]
-            )
-        browser.close()
+        printed = page.pdf(
+            prefer_css_page_size=True, print_background=True, scale=0.8
+        )
+        first = starts[file.as_uri()] = len(book.pages)
+        book.append(io.BytesIO(printed), import_outline=False)
+        if part not in parts:
+            parts[part] = book.add_outline_item(title=part, page_number=first)
+        title = page.title().split(" — ")[0]
+        book.add_outline_item(
+            title=title, page_number=first, parent=parts[part]
+        )
+        print(f"{len(book.pages):4} pages, with {title}", flush=True)
+    page.close()
     link_inside(book, starts)
     book.add_metadata({"/Title": "Pooling layers in numpy"})
-    book.write(PDF)
-    print(f"{len(book.pages)} pages: {PDF}")
+    book.write(target)
+
+
+def main():
+    """Print the book with Debian's chromium."""
+    if CHROMIUM is None:
+        sys.exit("chromium is needed; on Debian: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        bind(browser, SITE, PDF)
+        browser.close()
+    print(PDF.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ BUILT := _build/.built
 PAGES := $(shell find book -not -name __pycache__ -not -path '*/__pycache__/*' \
 	-not -path '*/.ipynb_checkpoints*' -not -path '*.egg-info*')
 
-.PHONY: help book solutions pdf lite test lab grade refresh lock clean
+.PHONY: help book solutions pdf lite test lab grade refresh bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -55,6 +55,10 @@ grade: $(READY) ## grade what is in course/submitted
 
 refresh: $(READY) ## after editing a lesson or a solution: export, execute, release
 	$(BIN)/python -m tools.refresh
+
+bench: $(READY) ## time the package against its peers, as ratios
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.bench
+	@echo "For more peers: $(BIN)/pip install -r requirements-bench.txt"
 
 lock: $(READY) ## resolve the versions in constraints.txt anew
 	$(BIN)/python -m pip install --quiet uv

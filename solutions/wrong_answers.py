@@ -1646,6 +1646,426 @@ VARIANTS = [
     ),
 ]
 
+FAST = [
+    # 6.1
+    WrongAnswer(
+        "pooling_traffic",
+        "one image only",
+        "windows = shape[0] * shape[1] * OH * OW",
+        "windows = shape[1] * OH * OW",
+        "the images of the batch count, too",
+    ),
+    WrongAnswer(
+        "pooling_traffic",
+        "as many comparisons as cells",
+        "(taps - 1)",
+        "taps",
+        "the first cell of a window is compared with nothing",
+    ),
+    WrongAnswer(
+        "pooling_traffic",
+        "the maxima are not written",
+        "(cells + windows) * itemsize",
+        "cells * itemsize",
+        "the maxima are written to memory",
+    ),
+    WrongAnswer(
+        "pooling_traffic",
+        "the cells of each window are read",
+        "(cells + windows) * itemsize",
+        "windows * (taps + 1) * itemsize",
+        "counted again for each",
+    ),
+    WrongAnswer(
+        "pooling_traffic",
+        "cells, not bytes",
+        "columns = windows * taps * itemsize",
+        "columns = windows * taps",
+        "asked are bytes",
+    ),
+    WrongAnswer(
+        "pooling_traffic",
+        "the stride ignored",
+        "map(pooling.output_size, shape[2:], window, stride)",
+        "map(pooling.output_size, shape[2:], window, (1, 1))",
+        "the stride is ignored",
+    ),
+    # 6.2
+    WrongAnswer(
+        "doubling_shifts",
+        "one cell in each pass",
+        "min(width, window - width)",
+        "1",
+        "each pass adds one cell",
+    ),
+    WrongAnswer(
+        "doubling_shifts",
+        "doubled to the end",
+        "min(width, window - width)",
+        "width",
+        "the last pass doubles, too",
+    ),
+    WrongAnswer(
+        "doubling_shifts",
+        "the last pass forgotten",
+        "while width < window:",
+        "while 2 * width <= window:",
+        "it stops too early",
+    ),
+    WrongAnswer(
+        "doubling_shifts",
+        "widths, not shifts",
+        "        shifts.append(shift)\n        width += shift",
+        "        width += shift\n        shifts.append(width)",
+        "these are the widths after each pass",
+    ),
+    WrongAnswer(
+        "doubling_shifts",
+        "the way of a sum",
+        None,
+        '''
+def doubling_shifts(window):
+    shifts = []
+    for digit in f"{window:b}"[1:]:
+        shifts.append(sum(shifts) + 1)
+        if digit == "1":
+            shifts.append(1)
+    return shifts
+''',
+        "this is the way of a sum",
+    ),
+    # 6.3
+    WrongAnswer(
+        "times_added",
+        "seen or not",
+        "counts = there + moved",
+        "counts = np.maximum(there, moved)",
+        "a sum counts some of them twice",
+    ),
+    WrongAnswer(
+        "times_added",
+        "one cell in each pass",
+        "moved = np.concatenate([nothing, counts])",
+        "moved = np.concatenate([nothing, counts * 0])\n        "
+        "moved[shift] = 1",
+        "each pass adds one cell here",
+    ),
+    WrongAnswer(
+        "times_added",
+        "the copy counts once",
+        "moved = np.concatenate([nothing, counts])",
+        "moved = np.concatenate([nothing, counts > 0])",
+        "brings its own counts with it",
+    ),
+    WrongAnswer(
+        "times_added",
+        "in place",
+        None,
+        '''
+def times_added(shifts):
+    counts = [1]
+    for shift in shifts:
+        counts = counts + [0] * shift
+        for cell in range(len(counts) - shift):
+            counts[cell + shift] += counts[cell]
+    return np.array(counts)
+''',
+        "it reads counts that it has changed already",
+    ),
+    # 6.4
+    WrongAnswer(
+        "box_sums",
+        "running totals",
+        None,
+        '''
+def box_sums(x, window):
+    total = np.pad(np.cumsum(x), (1, 0))
+    return total[window:] - total[:-window]
+''',
+        "a running total carries what it has met along",
+    ),
+    WrongAnswer(
+        "box_sums",
+        "running totals of 8-byte floats",
+        None,
+        '''
+def box_sums(x, window):
+    total = np.pad(np.cumsum(x, dtype=float), (1, 0))
+    return (total[window:] - total[:-window]).astype(x.dtype)
+''',
+        "a running total carries what it has met along",
+    ),
+    WrongAnswer(
+        "box_sums",
+        "passes that overlap",
+        None,
+        '''
+def box_sums(x, window):
+    total, width = x, 1
+    while width < window:
+        shift = min(width, window - width)
+        total = total[:-shift] + total[shift:]
+        width += shift
+    return total
+''',
+        "a sum then counts some cells twice",
+    ),
+    WrongAnswer(
+        "box_sums",
+        "one addition for each cell",
+        None,
+        '''
+def box_sums(x, window):
+    out = len(x) - window + 1
+    return sum((x[k : k + out] for k in range(1, window)), x[:out])
+''',
+        "each addition rounds a little",
+    ),
+    WrongAnswer(
+        "box_sums",
+        "the wrong cell is added",
+        "x[width:]",
+        "x[width - 1 : -1]",
+        "it is one that is in the sum already",
+    ),
+    WrongAnswer(
+        "box_sums",
+        "averages",
+        "return total",
+        "return total / x.dtype.type(window)",
+        "these are averages",
+    ),
+    WrongAnswer(
+        "box_sums",
+        "infinite cells left out",
+        "total, width = x, 1",
+        "x = np.where(np.isfinite(x), x, x.dtype.type(0))\n    total, "
+        "width = x, 1",
+        "a sum with one of them is infinite",
+    ),
+    # 6.5
+    WrongAnswer(
+        "min_pool2d_two_passes",
+        "maxima",
+        None,
+        '''
+def min_pool2d_two_passes(x, window):
+    view = np.lib.stride_tricks.sliding_window_view
+    across = view(x, window[1], axis=3).max(axis=-1)
+    return across, view(across, window[0], axis=2).max(axis=-1)
+''',
+        "these are maxima",
+    ),
+    WrongAnswer(
+        "min_pool2d_two_passes",
+        "starts with zeros",
+        "across = x[:, :, :, :OW]\n    for j in range(1, PW):",
+        "across = np.zeros_like(x[:, :, :, :OW])\n    for j in range(PW):",
+        "zeros take part",
+    ),
+    WrongAnswer(
+        "min_pool2d_two_passes",
+        "down from x",
+        None,
+        '''
+def min_pool2d_two_passes(x, window):
+    view = np.lib.stride_tricks.sliding_window_view
+    across = view(x, window[1], axis=3).min(axis=-1)
+    down = view(x, window[0], axis=2).min(axis=-1)
+    return across, down[..., : across.shape[3]]
+''',
+        "the second pass goes over x again",
+    ),
+    WrongAnswer(
+        "min_pool2d_two_passes",
+        "rows and columns swapped",
+        "PH, PW = window",
+        "PW, PH = window",
+        "window is (rows, columns)",
+    ),
+    WrongAnswer(
+        "min_pool2d_two_passes",
+        "a run one cell short",
+        "for j in range(1, PW):",
+        "for j in range(1, PW - 1):",
+        "the last cell of each run is missing",
+    ),
+    WrongAnswer(
+        "min_pool2d_two_passes",
+        "the ends of a run only",
+        "for j in range(1, PW):",
+        "for j in [PW - 1]:",
+        "only the first and the last cell",
+    ),
+    # 6.6
+    WrongAnswer(
+        "faster_plan",
+        "the slow plan",
+        None,
+        '''
+def faster_plan(window, pitch):
+    return slow_plan(window, pitch)
+''',
+        "this is the slow plan itself",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "one cell more in each step",
+        "more = min(seen, cells - seen)",
+        "more = 1",
+        "But each step still takes one cell more",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "no pitch",
+        "(1, pitch)",
+        "(1, 1)",
+        "one row down is a shift by the pitch, not by 1",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "the width of the window for the pitch",
+        "(1, pitch)",
+        "(1, window[1])",
+        "not by the width of the window",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "too far",
+        "more = min(seen, cells - seen)",
+        "more = seen",
+        "the last step of an axis doubles, too",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "always from the plane",
+        "plan.append((len(plan), len(plan), more * step))",
+        "plan.append((len(plan), 0, more * step))",
+        "each step looks at the plane itself",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "rows and columns swapped",
+        "window[::-1]",
+        "window",
+        "window is (rows, columns)",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "columns forgotten",
+        "zip(window[::-1], (1, pitch), strict=True)",
+        "[(window[1], 1)]",
+        "the columns are still to do",
+    ),
+    WrongAnswer(
+        "faster_plan",
+        "a vector that is not there",
+        "(len(plan), len(plan), more * step)",
+        "(len(plan) + 1, len(plan) + 1, more * step)",
+        "no vector 1 is there; only 0 is",
+    ),
+    # 6.7
+    WrongAnswer(
+        "max_and_distance",
+        "the last of equal maxima",
+        "later > earlier",
+        "later >= earlier",
+        "of equal maxima the last one is taken",
+    ),
+    WrongAnswer(
+        "max_and_distance",
+        "the distance forgotten",
+        "distance[shift:] + np.uint8(shift)",
+        "np.full(later.shape, shift, np.uint8)",
+        "the winner has come a way already",
+    ),
+    WrongAnswer(
+        "max_and_distance",
+        "the loser's distance",
+        "distance[shift:] + np.uint8(shift)",
+        "distance[:-shift] + np.uint8(shift)",
+        "this is the loser's",
+    ),
+    WrongAnswer(
+        "max_and_distance",
+        "the shift forgotten",
+        "distance[shift:] + np.uint8(shift)",
+        "distance[shift:]",
+        "`shift` cells further away",
+    ),
+    WrongAnswer(
+        "max_and_distance",
+        "8 bytes for a distance",
+        "return best, distance",
+        "return best, distance.astype(np.int64)",
+        "dtype must be uint8, got int64",
+    ),
+    WrongAnswer(
+        "max_and_distance",
+        "places in x",
+        "return best, distance",
+        "return best, (np.arange(len(best)) + distance).astype(np.uint8)",
+        "these are places in x",
+    ),
+    WrongAnswer(
+        "max_and_distance",
+        "bytes with a sign",
+        "return best, distance",
+        "return best, distance.astype(np.int8)",
+        "dtype must be uint8, got int8",
+    ),
+    # 6.8
+    WrongAnswer(
+        "windows_per_cell",
+        "windows that do not fit",
+        "np.minimum(cells // stride, (size - window) // stride)",
+        "cells // stride",
+        "do not fit any more",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "the last window missing",
+        "(size - window) // stride",
+        "(size - window - 1) // stride",
+        "the last window is missing",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "windows before the first cell",
+        "np.maximum((cells - window) // stride + 1, 0)",
+        "(cells - window) // stride + 1",
+        "start before cell 0",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "the same for all",
+        "return np.maximum(last - first + 1, 0)",
+        "return np.full(size, -(-window // stride))",
+        "not every cell is seen by as many windows",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "the stride ignored",
+        "cells = np.arange(size)",
+        "cells, stride = np.arange(size), 1",
+        "the stride is ignored",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "seen or not",
+        "return np.maximum(last - first + 1, 0)",
+        "return (last >= first).astype(int)",
+        "this tells whether a cell is seen at all",
+    ),
+    WrongAnswer(
+        "windows_per_cell",
+        "shares of the average",
+        "return np.maximum(last - first + 1, 0)",
+        "return np.maximum(last - first + 1, 0) / window",
+        "asked is the number of windows",
+    ),
+]
+
 # 7.2: a gradient by loops, which two mistakes are made in
 MIXED_LOOPS = '''
 def mixed_backward(dout, x, share, window, stride=None):
@@ -1845,4 +2265,6 @@ NETWORK = [
     ),
 ]
 
-WRONG_ANSWERS = WINDOWS + IM2COL + STRIDES + UNPOOLING + VARIANTS + NETWORK
+WRONG_ANSWERS = (
+    WINDOWS + IM2COL + STRIDES + UNPOOLING + VARIANTS + FAST + NETWORK
+)

@@ -374,6 +374,81 @@ def test_numbers_in_the_exercises_of_chapter_1(references):
     assert pool2d_broken(x, (2, 2)).tolist() == [[4, 5], [7, 8]]
 
 
+def test_numbers_in_the_exercises_of_chapter_6(references):
+    names = references["06_fast"]
+
+    def said(name, *claims):
+        for claim in claims:
+            assert str(claim) in HOME[name].text, claim
+
+    def rows(name):
+        """Read a table with two columns of whole numbers."""
+        found = re.findall(r"^\| ([^|a-z]+) \| \[(.+)\] \|$",
+                           HOME[name].text, re.M)  # fmt: skip
+        assert len(found) >= 3
+        return [
+            [list(map(int, re.findall(r"\d+", part))) for part in row]
+            for row in found
+        ]
+
+    traffic = names["pooling_traffic"]((8, 64, 112, 112), 4, (3, 3), (2, 2))
+    comparisons, once, columns = traffic
+    said("pooling_traffic", " | ".join(f"{n:,}" for n in traffic))
+    said("pooling_traffic", f"{comparisons / once:.2f} comparisons for each")
+    said("pooling_traffic", f"{columns / once:.2f} times as\nlarge")
+    widths = np.cumsum([1, *names["doubling_shifts"](11)])[1:]
+    assert widths.tolist() == [2, 4, 8, 11]
+    said("doubling_shifts", "may be 2, 4,\n8 and 11")
+    for number, width in enumerate(widths, 1):
+        cells = " ".join(map(str, range(width)))
+        said("doubling_shifts", f"pass {number}      {cells}\n")
+    for shifts, counts in rows("times_added"):
+        assert names["times_added"](shifts).tolist() == counts
+    for args, counts in rows("windows_per_cell"):
+        assert names["windows_per_cell"](*args).tolist() == counts
+
+    text = HOME["box_sums"].text
+    run(re.search(r"```python\n(def .+?)```", text, re.S)[1], names)
+    x = np.array([1, np.inf, 2, 3, 4])
+    with np.errstate(invalid="ignore"):
+        wrong = names["box_sums_of_totals"](x, 2)
+    assert str(wrong.tolist()) in text
+    assert names["box_sums"](x, 2).tolist() == [np.inf, np.inf, 5, 7]
+    x = np.array([1, 1e8, 1, 1, 1], np.float32)
+    assert names["box_sums_of_totals"](x, 2).tolist() == [1e8, 1e8, 0, 0]
+    assert names["box_sums"](x, 2).tolist() == [1e8, 1e8, 2, 2]
+    said("box_sums", "[1e8, 1e8, 0, 0]", "[5, 7] and [2, 2]")
+    prefixes = [int("1011"[:n], 2) for n in (1, 2, 3, 4)]
+    assert prefixes == [1, 2, 5, 11]
+    said("box_sums", "widths are 1, 2, 4, 5, 10, 11")
+
+    x = np.array([[5, 3, 8], [4, 1, 9], [0, 7, 6]])[None, None]
+    across, down = names["min_pool2d_two_passes"](x, (2, 2))
+    assert across.tolist() == [[[[3, 3], [1, 1], [0, 6]]]]
+    assert down.tolist() == [[[[1, 1], [0, 1]]]]
+    plan = names["slow_plan"]((2, 3), 10)
+    assert "".join(str(plan).split()) in "".join(
+        HOME["faster_plan"].text.split()
+    )
+    best, far = names["max_and_distance"](np.array([4, 9, 9, 2, 5, 5]), 3)
+    said("max_and_distance", f"maxima    = {best.tolist()}",
+         f"distances = {far.tolist()}")  # fmt: skip
+
+    (answer,) = (
+        cell.source
+        for cell in NOTEBOOKS["06_fast"].cells
+        if role(cell, "grade_id") == "hardly_grows"
+    )
+    answer = " ".join(answer.split())
+    for k, stride in ((2, 1), (31, 1), (31, 31)):
+        windows = pooling.output_size(64, k, stride) ** 2
+        assert f"{windows * (k * k - 1):,}" in answer
+    passes = [2 * len(names["doubling_shifts"](k)) for k in (2, 31)]
+    assert "passes grow from {} to {}".format(*passes) in answer
+    assert f"doubling {passes[1] * 64 * 64:,} times" in answer
+    assert pooling.output_size(64, 31, 31) ** 2 == 4
+
+
 def test_numbers_in_the_rubric_of_chapter_1():
     (answer,) = (
         cell.source

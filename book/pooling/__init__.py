@@ -13,14 +13,15 @@ import functools
 
 import numpy as np
 
-from pooling.im2col import (
-    avg_pool2d_im2col,
-    avg_pool2d_im2col_backward,
-    max_pool2d_im2col,
-    plane_indices,
-    scatter_add,
+from pooling.fast import (
+    avg_pool2d_flat,
+    avg_pool2d_flat_backward,
+    global_pool2d_flat,
+    max_pool2d_flat,
+    max_pool2d_flat_indices,
+    scatter_add_flat,
+    scatter_assign_flat,
 )
-from pooling.unpooling import max_unpool2d_indices
 from pooling.variants import adaptive_pool2d, lp_pool2d_strided
 from pooling.windows import (
     is_list,
@@ -95,26 +96,20 @@ def _shape(value, name):
     return tuple(whole(size, f"each size in {name}", 0) for size in value)
 
 
-def _plane_indices(indices, values, name, shape, shape_name):
-    """Return `indices` as int64: one for each value, all in the plane."""
+def _indices(indices, values, name, shape, shape_name):
+    """Return `indices` as an array of integers, one for each value."""
     indices = _planes(indices, "indices", values.shape)
     if indices.dtype.kind not in "iu":
         raise TypeError(
             f"indices must hold integers, got dtype {indices.dtype}"
         )
-    N, C, H, W = shape
+    N, C = shape[:2]
     if values.shape[:2] != (N, C):
         raise ValueError(
             f"{name} must have N, C = {N}, {C} as {shape_name} {shape}, got "
             f"shape {values.shape}"
         )
-    outside = (indices < 0) | (indices >= H * W)
-    if outside.any():
-        raise ValueError(
-            f"indices must lie in the plane, 0 to {H * W - 1} for {H} x {W}, "
-            f"got {indices[outside][0]}"
-        )
-    return indices.astype(np.int64)
+    return indices
 
 
 @_quiet
@@ -164,7 +159,8 @@ def max_pool2d(
 
     Notes
     -----
-    Built in chapter 2, from Koki Saitoh's and CS231n's im2col layers.
+    Built in chapter 6; by loops in chapter 1, by im2col in chapter 2. Beside
+    its results it needs some two megabytes, whatever the batch.
 
     Examples
     --------
@@ -175,12 +171,10 @@ def max_pool2d(
              [13., 15.]]]])
     """
     x = _planes(x, "x")
-    options = (window, stride, padding)
-    extra = {"dilation": dilation, "ceil_mode": ceil_mode}
-    y, winners = max_pool2d_im2col(x, *options, **extra)
-    if return_indices:
-        return y, plane_indices(winners, x.shape, *options, **extra)
-    return y
+    pool = max_pool2d_flat_indices if return_indices else max_pool2d_flat
+    return pool(
+        x, window, stride, padding, dilation=dilation, ceil_mode=ceil_mode
+    )
 
 
 @_quiet
@@ -200,7 +194,7 @@ def max_pool2d_backward(dout, indices, input_shape):
     -------
     dx : array of floats, shape (N, C, H, W)
         Of the dtype of `dout` if that is a float, else float64. Where windows
-        overlap, gradients add.
+        overlap, gradients add, in this dtype (float16: in float32).
 
     Raises
     ------
@@ -211,12 +205,12 @@ def max_pool2d_backward(dout, indices, input_shape):
 
     Notes
     -----
-    Built in chapter 2.
+    Built in chapter 6; by col2im in chapter 2.
     """
     dout = _planes(dout, "dout")
     shape = _shape(input_shape, "input_shape")
-    indices = _plane_indices(indices, dout, "dout", shape, "input_shape")
-    return scatter_add(dout, indices, shape)
+    indices = _indices(indices, dout, "dout", shape, "input_shape")
+    return scatter_add_flat(dout, indices, shape)
 
 
 def max_unpool2d(y, indices, output_shape):
@@ -246,7 +240,7 @@ def max_unpool2d(y, indices, output_shape):
 
     Notes
     -----
-    Built in chapter 4. Unpooling assigns; a gradient adds
+    Built in chapter 6, from chapter 4. Unpooling assigns; a gradient adds
     (`max_pool2d_backward`).
 
     Examples
@@ -261,8 +255,8 @@ def max_unpool2d(y, indices, output_shape):
     """
     y = _planes(y, "y")
     shape = _shape(output_shape, "output_shape")
-    indices = _plane_indices(indices, y, "y", shape, "output_shape")
-    return max_unpool2d_indices(y, indices, shape)
+    indices = _indices(indices, y, "y", shape, "output_shape")
+    return scatter_assign_flat(y, indices, shape)
 
 
 @_quiet
@@ -301,7 +295,9 @@ def avg_pool2d(
 
     Notes
     -----
-    Built in chapter 2.
+    Built in chapter 6; by im2col in chapter 2. float32 is summed in float32,
+    by about log2 of the window's cells rounds, and in float64 if a result
+    is not finite; float16 in float32, integers in float64.
 
     Examples
     --------
@@ -310,7 +306,7 @@ def avg_pool2d(
     array([[[[2., 3.],
              [5., 6.]]]])
     """
-    return avg_pool2d_im2col(
+    return avg_pool2d_flat(
         _planes(x, "x"),
         window,
         stride,
@@ -359,13 +355,13 @@ def avg_pool2d_backward(
 
     Notes
     -----
-    Built in chapter 2.
+    Built in chapter 6; by col2im in chapter 2.
     """
     shape = _shape(input_shape, "input_shape")
     geometry = {"dilation": dilation, "ceil_mode": ceil_mode}
     rows, columns = pooling_axes(shape, window, stride, padding, **geometry)
     dout = _planes(dout, "dout", (*shape[:2], rows.out, columns.out))
-    return avg_pool2d_im2col_backward(
+    return avg_pool2d_flat_backward(
         dout,
         shape,
         window,
@@ -441,16 +437,25 @@ def adaptive_avg_pool2d(x, output_size):
 def global_max_pool2d(x):
     """Take the maximum of each plane: (N, C, H, W) to (N, C, 1, 1).
 
-    See `adaptive_max_pool2d` for dtypes and errors. Built in chapter 5.
+    See `adaptive_max_pool2d` for dtypes and errors. Built in chapters 5 and 6.
     """
+    x = _full_planes(x)
+    if x.size and x.flags.c_contiguous:
+        return global_pool2d_flat(x, np.maximum)
     return adaptive_max_pool2d(x, 1)
 
 
+@_quiet
 def global_avg_pool2d(x):
     """Take the average of each plane: (N, C, H, W) to (N, C, 1, 1).
 
-    See `adaptive_avg_pool2d` for dtypes and errors. Built in chapter 5.
+    See `adaptive_avg_pool2d` for dtypes and errors. Built in chapters 5 and 6.
     """
+    x = _full_planes(x)
+    if x.size and x.flags.c_contiguous and x.dtype == np.float32:
+        y = global_pool2d_flat(x, np.add) / np.float32(x[0, 0].size)
+        if np.isfinite(y).all():
+            return y
     return adaptive_avg_pool2d(x, 1)
 
 

@@ -135,11 +135,12 @@ def photos(*lines, alt):
     return picture(figure, alt)
 
 
-def curves(*panels, alt):
+def curves(*panels, alt, log=False):
     """Draw line plots side by side, with the names at the lines' ends.
 
     A panel is (title, x values, {name: y values}, name of the x axis). Two
-    panels side by side are as much as a phone can show.
+    panels side by side are as much as a phone can show. `log` counts in
+    doublings on both axes.
     """
     figure = Figure(figsize=(5 * len(panels), 3.1), layout="constrained")
     colors = (*FRAMES, TONE)
@@ -153,11 +154,18 @@ def curves(*panels, alt):
         axes.tick_params(colors=TONE)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(TONE)
-        if len(x) < 8:
+        if log:
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log", base=2)
+            axes.set_xticks(x if len(x) < 8 else x[::2])
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_major_formatter("{x:g}")
+        elif len(x) < 8:
             axes.set_xticks(x)
         # Names in the order of the ends, from below, none upon another.
-        low, high = axes.get_ylim()
-        ends = [(y[-1] - low) / (high - low) for y in lines.values()]
+        place = axes.transAxes.inverted().transform
+        on_page = axes.transData.transform
+        ends = [place(on_page((x[-1], y[-1])))[1] for y in lines.values()]
         height = -0.09
         for n in sorted(range(len(ends)), key=ends.__getitem__):
             height = max(ends[n], height + 0.09)

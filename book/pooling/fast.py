@@ -1,0 +1,693 @@
+# Exported from book/06_fast.ipynb: edit that and `make refresh`.
+"""Fast: pooling at the speed of memory."""
+
+import functools
+import itertools
+import sys
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from pooling.im2col import tap_slices
+from pooling.windows import (
+    Axis,
+    cell_counts,
+    lowest,
+    mean_dtype,
+    pad_planes,
+    pooling_axes,
+)
+
+
+def max_pool2d_slices(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Max-pool x (N, C, H, W) with one slice for each cell of the window."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    padded = pad_planes(x, rows, columns, lowest(x.dtype))
+    y = padded[tap_slices(rows, columns, 0, 0)].copy()
+    for a, b in np.ndindex(rows.window, columns.window):
+        np.maximum(y, padded[tap_slices(rows, columns, a, b)], out=y)
+    return y
+
+
+def max_pool2d_rows_columns(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Max-pool x (N, C, H, W) along its rows, then along its columns."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    for k, axis in ((1, columns), (0, rows)):
+        options = np.array([[1, 1], [1, 1], [0, 0], [0, 0], [1, 1]])
+        options[0, k], options[1, k] = axis.window, axis.stride
+        options[2 + k] = axis.before, axis.after
+        options[4, k] = axis.dilation
+        x = max_pool2d_slices(
+            x, options[0], options[1], options[2:4], dilation=options[4],
+            ceil_mode=ceil_mode,
+        )
+    return x
+
+
+def double_max(flat, window, step, spare):
+    """Take the maximum of `window` cells, `step` apart, from each cell on.
+
+    Writes to the two vectors `spare`; returns the maxima and both vectors,
+    in the order in which to go on.
+    """
+    width = 1
+    while width < window:
+        shift = min(width, window - width)  # the last two halves may overlap
+        n = flat.size - shift * step
+        top = spare[0][:n]
+        np.maximum(flat[:n], flat[shift * step :], out=top)
+        flat, spare, width = top, spare[::-1], width + shift
+    return flat, spare
+
+
+def double_sum(flat, window, step, spare):
+    """Add `window` cells, `step` apart, from each cell on.
+
+    Writes to vectors of the list `spare`; returns the sums and those vectors
+    that hold neither them nor `flat`.
+    """
+    total, width, held = flat, 1, []
+    for digit in f"{window:b}"[1:]:
+        n = total.size - width * step
+        twice = spare[0][:n]
+        np.add(total[:n], total[width * step :], out=twice)
+        total, width = twice, 2 * width
+        spare, held = spare[1:] + held, spare[:1]
+        if digit == "1":
+            one_more = flat[width * step :]
+            total = total[: one_more.size]
+            total += one_more
+            width += 1
+    return total, spare
+
+
+def spare_vectors(*windows):
+    """Count the vectors that `double_sum` needs for a chain of windows."""
+    most, kept = 0, 0
+    for window in windows:
+        most = max(most, kept + min(2, window.bit_length() - 1))
+        kept = int(window > 1)  # where the last sums are
+    return most
+
+
+SCRATCH = 2**20  # bytes to write on: they fit into the cache of a core
+
+
+def part(axis, windows):
+    """Return what some windows of an axis see: the cells, and an axis."""
+    first = windows.start * axis.stride - axis.before
+    last = (windows.stop - 1) * axis.stride - axis.before + axis.reach
+    cells = slice(max(first, 0), min(last, axis.size))
+    return cells, axis._replace(
+        size=cells.stop - cells.start,
+        before=cells.start - first,
+        after=last - cells.stop,
+        out=windows.stop - windows.start,
+    )
+
+
+def runs(axis, room):
+    """Cut the windows of an axis into runs that see at most `room` cells."""
+    n = max(1, (room - axis.reach) // axis.stride + 1)
+    for start in range(0, axis.out, n):
+        yield slice(start, min(start + n, axis.out))
+
+
+class Block(NamedTuple):
+    """Windows of a plane that are worked on together, and their layout."""
+
+    windows: tuple  # slices of the output: rows, columns
+    cells: tuple  # slices of the image: rows, columns
+    rows: Axis
+    columns: Axis
+    pitch: int  # from a row to the next, in cells of the vector
+    plane: int  # from a plane to the next
+    lead: int  # from the vector's start to the first cell of the image
+
+
+@functools.lru_cache(maxsize=64)
+def cut_blocks(rows, columns, room, as_it_lies):
+    """Cut a plane into blocks whose vectors have `room`, whole if it fits.
+
+    `as_it_lies` asks for vectors that are a part of the image's memory.
+    """
+    tall, wide = (
+        axis.before + axis.size + axis.after + axis.overhang
+        for axis in (rows, columns)
+    )
+    if tall * wide > room:  # neighbours share cells: keep blocks large
+        room = max(room, 4 * rows.reach * columns.reach)
+        wide = min(wide, room // min(tall, 2 * rows.reach))
+        tall = room // wide
+    blocks = []
+    for j in runs(columns, wide):
+        for i in runs(rows, tall):
+            up, r = part(rows, i)
+            across, c = part(columns, j)
+            lies = as_it_lies and c.out == columns.out
+            if lies:
+                across, pitch = slice(None), columns.size
+                if r.out == rows.out:
+                    up = slice(None)
+            else:
+                pitch = c.size + max(c.before, c.after)
+            height = r.size + max(r.before, r.after)
+            if up == slice(None):
+                height = rows.size
+            lead = r.before * pitch + c.before
+            blocks.append(
+                Block((i, j), (up, across), r, c, pitch, height * pitch, lead)
+            )
+    return tuple(blocks)
+
+
+class Scratch:
+    """Memory to write on, used again and again; each thread has its own."""
+
+    own = threading.local()
+
+    @classmethod
+    def vectors(cls, size, *dtypes):
+        """Return a vector of each dtype."""
+        lengths = [
+            -(-size * np.dtype(t).itemsize // 64) * 64 for t in dtypes
+        ]
+        block = getattr(cls.own, "block", None)
+        if block is None or block.size < sum(lengths):
+            block = np.empty(sum(lengths), np.uint8)
+            if block.size <= 2 * SCRATCH:  # a larger one is not kept
+                cls.own.block = block
+        found = []
+        for length, dtype in zip(lengths, dtypes, strict=True):
+            found.append(block[:length].view(dtype)[:size])
+            block = block[length:]
+        return found
+
+
+def plane_batches(x):
+    """View x (N, C, H, W) as few arrays (planes, H, W); copy nothing."""
+    try:
+        return [x.reshape(-1, *x.shape[2:], copy=False)]
+    except ValueError:  # the planes do not follow at one distance
+        return list(x)
+
+
+WIDER = {1: "<u2", 2: "<u4", 4: "<u8"}  # of a cell: a pair of them
+
+
+class Tile(NamedTuple):
+    """A block of some planes as one vector, and where its windows go."""
+
+    place: tuple  # slices of the output: planes, rows, columns
+    flat: np.ndarray
+    spare: list  # vectors of its size
+    block: Block
+
+    def first_cells(self, flat, dtype=None):
+        """View the first cell of each window: (planes, OH, OW)."""
+        block, size = self.block, flat.itemsize
+        planes = self.place[0].stop - self.place[0].start
+        steps = (
+            block.plane,
+            block.rows.stride * block.pitch,
+            block.columns.stride,
+        )
+        return np.ndarray(
+            (planes, block.rows.out, block.columns.out),
+            dtype or flat.dtype,
+            flat,
+            strides=[size * step for step in steps],
+        )
+
+    def read(self, flat, out):
+        """Copy the first cell of each window to `out`."""
+        cells, size = self.first_cells(flat), flat.itemsize
+        last = sum(
+            (n - 1) * step
+            for n, step in zip(cells.shape, cells.strides, strict=True)
+        )
+        if (
+            self.block.columns.stride == 2
+            and size in WIDER
+            and out.dtype == flat.dtype
+            and last + 2 * size <= flat.nbytes
+            and sys.byteorder == "little"
+        ):
+            cells = self.first_cells(flat, WIDER[size])
+            out = out.view(f"<u{size}")
+        np.copyto(out, cells, casting="unsafe")
+
+
+def tiles(x, rows, columns, dtype, fill, spare=(), put=np.copyto):
+    """Walk over x (N, C, H, W) in tiles that stay in the cache.
+
+    Cells are of `dtype`, padding is `fill`, `spare` are dtypes of vectors to
+    write on; `put(out, x)` copies where x cannot be used as it lies.
+    """
+    start = 0
+    no_padding = not any(
+        axis.before or axis.after or axis.overhang for axis in (rows, columns)
+    )
+    for planes in plane_batches(x):
+        as_it_lies = (
+            no_padding
+            and planes.flags.c_contiguous
+            and planes.dtype == dtype
+            and planes.dtype.isnative
+        )
+        types = list(spare) if as_it_lies else [dtype, *spare]
+        room = SCRATCH // sum(np.dtype(t).itemsize for t in types or [dtype])
+        for block in cut_blocks(rows, columns, room, as_it_lies):
+            lies = block.cells[1] == slice(None)
+            many = min(len(planes), (room - block.lead) // block.plane)
+            if many < 1 or (lies and block.cells[0] != slice(None)):
+                many = 1
+            size = block.lead + many * block.plane
+            vectors = Scratch.vectors(size, *([] if lies else [dtype]), *spare)
+            if not lies:
+                padded, *vectors = vectors
+                padded[:] = fill
+                image = padded[block.lead :].reshape(many, -1, block.pitch)
+                image = image[:, : block.rows.size, : block.columns.size]
+            for first in range(0, len(planes), many):
+                some = planes[first : first + many, *block.cells]
+                if lies:
+                    flat = some.reshape(-1)
+                else:
+                    put(image[: len(some)], some)
+                    flat = padded[: block.lead + len(some) * block.plane]
+                q = slice(start + first, start + first + len(some))
+                yield Tile((q, *block.windows), flat, vectors, block)
+        start += len(planes)
+
+
+def order_halves(bits):
+    """Turn float16's bits (as int16) into integers that sort alike, or back.
+
+    -0.0 becomes 0.
+    """
+    sign = bits >> 15  # 0 or -1
+    return (bits ^ (sign & 0x7FFF)) - sign
+
+
+def put_halves(out, x):
+    """Copy float16 as integers that sort alike; a NaN is above infinity."""
+    keys = order_halves(x.astype(np.float16).view(np.int16))
+    infinity = 0x7C00
+    if keys.max() > infinity or keys.min() < -infinity:
+        keys[abs(keys.astype(np.int32)) > infinity] = 0x7E00  # one NaN
+    np.copyto(out, keys)
+
+
+def max_setup(dtype):
+    """Return the native dtype, that to work in, its lowest, how to copy."""
+    native = np.dtype(dtype.type)
+    if native == np.float16:
+        return native, np.dtype(np.int16), -(2**15), put_halves
+    return native, native, lowest(native), np.copyto
+
+
+def in_byte_order(y, dtype):
+    """Return y, which is native, in the byte order of a dtype."""
+    return y if dtype.isnative else y.byteswap(inplace=True).view(dtype)
+
+
+SMALL = 4096  # elements; below, two calls more cost as much as the work
+
+
+def max_pool2d_flat(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Max-pool x (N, C, H, W) by doubling over flat tiles."""
+    options = (window, stride, padding, dilation, ceil_mode)
+    rows, columns = pooling_axes(x.shape, *options)
+    if x.size < SMALL and rows.window * columns.window <= 4:
+        return max_pool2d_slices(
+            x, *options[:3], dilation=dilation, ceil_mode=ceil_mode
+        )
+    native, work, low, put = max_setup(x.dtype)
+    y = np.empty((*x.shape[:2], rows.out, columns.out), native)
+    tops = y.view(work).reshape(-1, rows.out, columns.out)
+    for tile in tiles(x, rows, columns, work, low, [work] * 2, put):
+        down = rows.dilation * tile.block.pitch
+        flat, spare = double_max(
+            tile.flat, columns.window, columns.dilation, tile.spare
+        )
+        flat, spare = double_max(flat, rows.window, down, spare)
+        top = tops[tile.place]
+        tile.read(flat, top)
+        if work != native:
+            top[...] = order_halves(top)
+    return in_byte_order(y, x.dtype)
+
+
+def double_both(values, places, window, step, distance, spare, with_nan):
+    """Play the rounds of `double_max` and remember where each winner stands.
+
+    `places` count from the first cell (None: all 0), `distance` for each
+    `step`. Returns values, places, and `spare` in the order to go on.
+    """
+    some_values, some_places, won = spare
+    width = 1
+    while width < window:
+        shift = min(width, window - width)
+        n = values.size - shift * step
+        here, there = values[:n], values[shift * step :]
+        wins, top, place = won[:n], some_values[0][:n], some_places[0][:n]
+        np.greater(there, here, out=wins)  # equal: the earlier one stays
+        if with_nan:
+            wins |= np.isnan(there) & ~np.isnan(here)
+        np.maximum(here, there, out=top)
+        wins = wins.view(np.uint8)  # 0 or 1
+        far = place.dtype.type(shift * distance)
+        if places is None:
+            np.multiply(wins, far, out=place)
+        else:  # here ^ ((here ^ there) * wins): one of the two
+            np.add(places[shift * step :], far, out=place)
+            place ^= places[:n]
+            place *= wins
+            place ^= places[:n]
+        values, places, width = top, place, width + shift
+        some_values, some_places = some_values[::-1], some_places[::-1]
+    return values, places, (some_values, some_places, won)
+
+
+def window_starts(axis):
+    """Return where windows start, and their first cells inside the image."""
+    starts = axis.stride * np.arange(axis.out) - axis.before
+    outside = -(np.minimum(starts, 0) // axis.dilation)  # cells in padding
+    return starts, starts + outside * axis.dilation
+
+
+def max_pool2d_flat_indices(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Max-pool x (N, C, H, W) by doubling; return y and plane indices."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    native, work, low, put = max_setup(x.dtype)
+    y = np.empty((*x.shape[:2], rows.out, columns.out), native)
+    indices = np.empty(y.shape, np.int64)
+    tops = y.view(work).reshape(-1, rows.out, columns.out)
+    places = indices.reshape(tops.shape)
+    W = columns.size
+    farthest = (rows.reach - 1) * W + columns.reach - 1
+    small = np.min_scalar_type(farthest)
+    (down, down_inside), (right, right_inside) = map(
+        window_starts, (rows, columns)
+    )
+    spare = [work, work, small, small, bool]
+    for tile in tiles(x, rows, columns, work, low, spare, put):
+        _, i, j = tile.place
+        top, place = tops[tile.place], places[tile.place]
+        for with_nan in (False, True):
+            spare = tile.spare[:2], tile.spare[2:4], tile.spare[4]
+            flat, far, spare = double_both(
+                tile.flat, None, columns.window, columns.dilation,
+                columns.dilation, spare, with_nan,
+            )
+            flat, far, spare = double_both(
+                flat, far, rows.window, rows.dilation * tile.block.pitch,
+                rows.dilation * W, spare, with_nan,
+            )
+            tile.read(flat, top)
+            if work.kind != "f" or not np.isnan(top.max()):
+                break  # else once more, now with an eye on NaN
+        if far is None:  # a window of one cell
+            place[...] = right[j]
+        else:
+            np.add(tile.first_cells(far), right[j], out=place)
+        place += W * down[i, None]
+        if tile.block.lead:  # where all cells equal the padding
+            lost = top == low
+            if lost.any():
+                first = down_inside[i, None] * W + right_inside[j]
+                np.copyto(place, first, where=lost)
+        if work != native:
+            top[...] = order_halves(top)
+    return in_byte_order(y, x.dtype), indices
+
+
+def scatter_chunks(values, indices, input_shape):
+    """Walk over values and where they go, some planes at a time.
+
+    Yields a slice of planes, places in these planes, and values, both flat.
+    """
+    N, C, H, W = input_shape
+    if values.size == 0:
+        return
+    if values.flags.c_contiguous and indices.flags.c_contiguous:
+        pairs = [(values.reshape(N * C, -1), indices.reshape(N * C, -1))]
+    else:  # image by image
+        pairs = (
+            (value.reshape(C, -1), index.reshape(C, -1))
+            for value, index in zip(values, indices, strict=True)
+        )
+    start, room = 0, SCRATCH // 8
+    for value, index in pairs:
+        many = max(1, room // value.shape[1])
+        for q in range(0, len(value), many):
+            for k in range(0, value.shape[1], room):
+                chunk = slice(q, q + many), slice(k, k + room)
+                near = index[chunk].astype(np.int64, copy=False)
+                if near.view(np.uint64).max() >= H * W:  # or negative
+                    wrong = index[chunk][(near < 0) | (near >= H * W)][0]
+                    raise ValueError(
+                        f"indices must lie in the plane, 0 to {H * W - 1} for "
+                        f"{H} x {W}, got {wrong}"
+                    )
+                (place,) = Scratch.vectors(near.size, np.int64)
+                first = H * W * np.arange(len(near))[:, None]
+                np.add(near, first, out=place.reshape(near.shape))
+                planes = slice(start + q, start + q + len(near))
+                yield planes, place, value[chunk].ravel()
+        start += len(value)
+
+
+def scatter_add_flat(values, indices, input_shape):
+    """Add each value (N, C, OH, OW) at its index of its plane."""
+    dtype = mean_dtype(values.dtype)
+    native = np.dtype(dtype.type)
+    work = np.result_type(native, np.float32)
+    dx = np.zeros(input_shape, native)
+    for q, place, value in scatter_chunks(values, indices, input_shape):
+        planes = dx.reshape(-1, *input_shape[2:])[q]
+        into = planes.astype(work, copy=False)
+        np.add.at(into.reshape(-1), place, value.astype(work, copy=False))
+        if into is not planes:
+            planes[...] = into
+    return in_byte_order(dx, dtype)
+
+
+def scatter_assign_flat(values, indices, input_shape):
+    """Put each value (N, C, OH, OW) at its index of its plane; else zeros."""
+    x = np.zeros(input_shape, values.dtype)
+    for q, place, value in scatter_chunks(values, indices, input_shape):
+        x.reshape(-1, *input_shape[2:])[q].reshape(-1)[place] = value
+    return x
+
+
+def divisors(rows, columns, count_include_pad, dtype):
+    """Return a function of two slices: the cells that windows average over."""
+    down, across = (
+        cell_counts(axis, count_include_pad) for axis in (rows, columns)
+    )
+    if np.ptp(down) == 0 and np.ptp(across) == 0:  # the same for all
+        only = dtype.type(down[0] * across[0])
+        return lambda i, j: only
+    return lambda i, j: np.outer(down[i], across[j]).astype(dtype)
+
+
+def fill_means(means, x, rows, columns, count_include_pad, work):
+    """Write the means of all windows; tell whether all are finite."""
+    divisor = divisors(rows, columns, count_include_pad, work)
+    spare = [work] * spare_vectors(columns.window, rows.window)
+    finite = True
+    for tile in tiles(x, rows, columns, work, 0, spare):
+        down = rows.dilation * tile.block.pitch
+        flat, spare = double_sum(
+            tile.flat, columns.window, columns.dilation, tile.spare
+        )
+        flat, spare = double_sum(flat, rows.window, down, spare)
+        mean, count = means[tile.place], divisor(*tile.place[1:])
+        if mean.dtype == work and columns.stride == 2:
+            tile.read(flat, mean)
+            mean /= count
+        else:
+            cells = tile.first_cells(flat)
+            np.divide(cells, count, out=mean, casting="same_kind")
+        finite = finite and bool(np.isfinite(mean).all())
+    return finite
+
+
+def avg_pool2d_flat(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False,
+    count_include_pad=True,
+):
+    """Average-pool x (N, C, H, W) by doubling over flat tiles."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    dtype = mean_dtype(x.dtype)
+    native = np.dtype(dtype.type)
+    y = np.empty((*x.shape[:2], rows.out, columns.out), native)
+    means = y.reshape(-1, rows.out, columns.out)
+    work = np.result_type(native, np.float32)
+    options = (means, x, rows, columns, count_include_pad)
+    if not fill_means(*options, work) and work == np.float32:
+        fill_means(*options, np.dtype(float))  # has a sum gone over?
+    return in_byte_order(y, dtype)
+
+
+class Fan(NamedTuple):
+    """How the windows along an axis spread what they hold over its cells.
+
+    Cell x of the padded axis is in phase x % stride; with t = x // stride,
+    the windows t - o see it, and the offsets o are the same in a phase.
+    """
+
+    phases: list  # of (windows, steps between them, the first for t = first)
+    first: int  # t of the axis' first cell
+    lead: int  # cells to put before the windows, as zeros
+    pitch: int  # windows with their zeros, and as many as there are t
+
+
+@functools.lru_cache(maxsize=256)
+def fan_out(axis):
+    """Sort the cells of an axis by phase."""
+    s, d = axis.stride, axis.dilation
+    offsets = [
+        [(a * d - p) // s for a in range(axis.window) if (a * d - p) % s == 0]
+        for p in range(s)
+    ]
+    used = list(itertools.chain(*offsets))
+    first, last = axis.before // s, (axis.before + axis.size - 1) // s
+    lead = max(0, max(used) - first)
+    behind = max(0, last - min(used) - (axis.out - 1))
+    pitch = max(axis.out + max(lead, behind), last - first + 1)
+    phases = []
+    for o in offsets:
+        step = o[1] - o[0] if len(o) > 1 else 1
+        phases.append((len(o), step, lead + first - o[-1] if o else 0))
+    return Fan(phases, first, lead, pitch)
+
+
+def spans(size, length):
+    """Cut a range into spans."""
+    for start in range(0, size, length):
+        yield slice(start, min(start + length, size))
+
+
+def seen_from(axis, cells):
+    """Return the windows that see some cells of an axis, and an axis."""
+    s = axis.stride
+    first = -(-(cells.start + axis.before - axis.reach + 1) // s)
+    first = min(max(first, 0), axis.out - 1)
+    stop = (cells.stop - 1 + axis.before) // s + 1
+    stop = max(min(stop, axis.out), first + 1)
+    return slice(first, stop), axis._replace(
+        size=cells.stop - cells.start,
+        before=axis.before + cells.start - s * first,
+        out=stop - first,
+    )
+
+
+def spread(flat, fan, stride, vectors):
+    """Add up along the rows, for all phases; the phases side by side.
+
+    Returns a vector `stride` times as long, and the vectors that are free.
+    """
+    wider, *spare = vectors
+    wider = wider[: stride * flat.size]
+    for phase, (windows, step, start) in enumerate(fan.phases):
+        out, ready = wider[phase::stride], 0
+        if windows:
+            total, _ = double_sum(flat, windows, step, spare)
+            ready = total.size - start
+            out[:ready] = total[start:]
+        out[ready:] = 0
+    return wider, spare
+
+
+def avg_pool2d_flat_backward(
+    dout, input_shape, window, stride=None, padding=0, *, dilation=1,
+    ceil_mode=False, count_include_pad=True,
+):
+    """Give each cell its shares of the gradients, phase by phase."""
+    axes = pooling_axes(
+        input_shape, window, stride, padding, dilation, ceil_mode
+    )
+    dtype = mean_dtype(dout.dtype)
+    native = np.dtype(dtype.type)
+    work = np.result_type(native, np.float32)
+    dx = np.empty(input_shape, native)
+    divisor = divisors(*axes, count_include_pad, work)
+    SH, SW = (axis.stride for axis in axes)
+    size = work.itemsize
+    room = SCRATCH // (size * 5 * SW)  # for gradients; all else is wider
+    tall, wide = (min(axis.size, max(64, 2 * axis.reach)) for axis in axes)
+    if (tall // SH + 2) * (wide // SW + 2) < room:
+        wide = min(axes[1].size, room // (tall // SH + 2) * SW)
+        tall = min(axes[0].size, room // (wide // SW + 2) * SH)
+    start = 0
+    for planes in plane_batches(dout):
+        for up, across in itertools.product(
+            spans(axes[0].size, tall), spans(axes[1].size, wide)
+        ):
+            i, rows = seen_from(axes[0], up)
+            j, columns = seen_from(axes[1], across)
+            down, right = fan_out(rows), fan_out(columns)
+            plane, lead = down.pitch * right.pitch, down.lead * right.pitch
+            lead += right.lead
+            many = max(1, min(len(planes), (room - lead) // plane))
+            n = lead + many * plane
+            padded, *vectors = Scratch.vectors(SW * n, *[work] * 5)
+            padded[:n] = 0
+            image = padded[lead:n].reshape(many, -1, right.pitch)
+            image = image[:, : rows.out, : columns.out]
+            count = divisor(i, j)
+            for q in range(0, len(planes), many):
+                some = planes[q : q + many, i, j]
+                np.divide(
+                    some, count, out=image[: len(some)], casting="same_kind"
+                )
+                flat = padded[: lead + len(some) * plane]
+                wider, spare = spread(flat, right, SW, vectors)
+                slots = dx.reshape(-1, *input_shape[2:])
+                slots = slots[start + q : start + q + len(some), up, across]
+                for phase, (windows, step, first) in enumerate(down.phases):
+                    t = -(-(rows.before - phase) // SH)
+                    out = slots[:, SH * t + phase - rows.before :: SH]
+                    if not windows:
+                        out[...] = 0
+                    elif out.size:
+                        pitch = right.pitch * SW
+                        total, _ = double_sum(
+                            wider, windows, step * pitch, spare
+                        )
+                        offset = (first + t - down.first) * pitch
+                        offset += columns.before % SW
+                        strides = plane * SW * size, pitch * size, size
+                        cells = np.ndarray(
+                            out.shape, work, total, offset * size, strides
+                        )
+                        np.copyto(out, cells, casting="same_kind")
+        start += len(planes)
+    return in_byte_order(dx, dtype)
+
+
+def global_pool2d_flat(x, ufunc):
+    """Reduce each plane of x, which must be contiguous, to one number."""
+    N, C, H, W = x.shape
+    starts = np.arange(0, x.size, H * W)
+    return ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)

@@ -1,0 +1,568 @@
+"""Chapter 6: the fast functions against the plain ones, and their bounds."""
+
+import json
+import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_pooling import (
+    FLOATS,
+    INTEGERS,
+    LAYOUTS,
+    arguments,
+    batches,
+    geometries,
+    laid_out,
+)
+
+import pooling
+from pooling import fast, im2col, unpooling
+from pooling.windows import Axis, pooling_axes
+from tools import bench
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+# Down to tiles of one window each, and up to one tile for all.
+ROOMS = st.sampled_from([100, 1000, 5000, fast.SCRATCH])
+
+
+def in_room(room):
+    """Let the functions work in tiles of another size."""
+    vars(fast.Scratch.own).clear()
+    return mock.patch.object(fast, "SCRATCH", room)
+
+
+class Counted(np.ndarray):
+    """An array that counts how many results of ufuncs it makes."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        """Count, and compute as usual."""
+        Counted.made += 1
+        inputs = [np.asarray(i) for i in inputs]
+        out = tuple(np.asarray(o) for o in out)
+        return getattr(ufunc, method)(*inputs, out=out, **options).view(
+            Counted
+        )
+
+
+def counted(function, values, *args):
+    """Call a doubling function; return its result and the passes it took."""
+    Counted.made = 0
+    spare = [np.empty(len(values)).view(Counted) for _ in range(2)]
+    flat = np.array(values, float).view(Counted)
+    result, _ = function(flat, *args, spare)
+    return np.asarray(result), Counted.made
+
+
+# -- doubling -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("window", [*range(1, 34), 63, 64, 65])
+def test_doubling_takes_as_few_passes_as_promised(window, step):
+    values = np.random.default_rng(window).integers(-9, 9, 400).astype(float)
+    n = len(values) - step * (window - 1)
+    cuts = [values[i : i + step * window : step] for i in range(n)]
+    windows = np.array(cuts)
+    top, passes = counted(fast.double_max, values, window, step)
+    np.testing.assert_array_equal(top, windows.max(axis=1))
+    assert passes == int(np.ceil(np.log2(window)))
+    total, passes = counted(fast.double_sum, values, window, step)
+    np.testing.assert_array_equal(total, windows.sum(axis=1))
+    digits = f"{window:b}"
+    assert passes == len(digits) + digits.count("1") - 2
+    n = min(n, 300)
+    types = [np.empty(400) for _ in range(2)], [
+        np.empty(400, np.uint8) for _ in range(2)
+    ]
+    spare = (*types, np.empty(400, bool))
+    both = fast.double_both(values, None, window, step, 1, spare, False)
+    np.testing.assert_array_equal(both[0], windows.max(axis=1))
+    if window > 1:
+        np.testing.assert_array_equal(both[1], windows.argmax(axis=1))
+
+
+@pytest.mark.parametrize("windows", [(1, 1), (2, 1), (1, 3), (2, 2), (3, 2),
+                                     (1, 4), (4, 1), (3, 7), (13, 5), (8, 8)])
+def test_sums_in_a_chain_need_so_many_vectors_and_no_fewer(windows):
+    flat = np.arange(200.0)
+    need = fast.spare_vectors(*windows)
+
+    def chain(vectors):
+        total, spare = flat, vectors
+        for window, step in zip(windows, (1, 14), strict=True):
+            total, spare = fast.double_sum(total, window, step, spare)
+        return total
+
+    total = chain([np.empty(200) for _ in range(need)])
+    across, down = windows
+    taps = [a + 14 * b for a in range(across) for b in range(down)]
+    expected = [sum(p + t for t in taps) for p in range(len(total))]
+    np.testing.assert_array_equal(total, expected)
+    np.testing.assert_array_equal(flat, np.arange(200.0))
+    if need:
+        with pytest.raises(IndexError):
+            chain([np.empty(200) for _ in range(need - 1)])
+
+
+# -- tiles --------------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(st.data(), geometries(), ROOMS, st.sampled_from(LAYOUTS[:6]))
+def test_tiles_hold_every_window_once(data, lines, room, layout):
+    x = laid_out(data.draw(batches(lines, ["f4", "i2", "f8"])), layout)
+    args, names = arguments(lines)
+    rows, columns = pooling_axes(x.shape, *args, **names)
+    with in_room(room):
+        seen = np.zeros((x.shape[0] * x.shape[1], rows.out, columns.out), int)
+        first = np.empty(seen.shape)
+        for tile in fast.tiles(x, rows, columns, x.dtype, 7, [x.dtype]):
+            assert isinstance(tile, fast.Tile)
+            assert isinstance(tile.block, fast.Block)
+            seen[tile.place] += 1
+            assert tile.spare[0].size >= tile.flat.size
+            tile.read(tile.flat, first[tile.place])
+    assert (seen == 1).all()
+    # The first cells of windows, or what pads them.
+    i, j = (axis.positions()[:, 0] for axis in (rows, columns))
+    outside = (i < 0)[:, None] | (j < 0)
+    planes = x.reshape(-1, *x.shape[2:])
+    expected = planes[:, i.clip(0)][:, :, j.clip(0)]
+    expected = np.where(outside, 7, expected)
+    np.testing.assert_array_equal(first, expected)
+
+
+def test_a_tile_is_the_image_itself_where_it_can_be():
+    x = np.arange(2 * 3 * 8 * 8, dtype="f4").reshape(2, 3, 8, 8)
+    rows, columns = pooling_axes(x.shape, 2)
+    (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
+    assert np.shares_memory(tile.flat, x)
+    for other in (x[..., ::-1], x.astype(">f4"), x.astype("f8")):
+        for tile in fast.tiles(other, rows, columns, x.dtype, 0):
+            assert not np.shares_memory(tile.flat, other)
+    assert len(fast.plane_batches(x)) == 1
+    assert len(fast.plane_batches(x.transpose(1, 0, 2, 3))) == 3
+
+
+def test_parts_and_runs_of_an_axis():
+    axis = Axis(10, 3, 2, 1, 1, 1, 5)
+    assert [(r.start, r.stop) for r in fast.runs(axis, 5)] == [
+        (0, 2), (2, 4), (4, 5),
+    ]  # fmt: skip
+    cells, some = fast.part(axis, slice(0, 2))
+    assert (cells.start, cells.stop) == (0, 4)
+    assert some == Axis(4, 3, 2, 1, 0, 1, 2)
+    cells, some = fast.part(axis, slice(4, 5))
+    assert (cells.start, cells.stop) == (7, 10)
+    assert some == Axis(3, 3, 2, 0, 0, 1, 1)
+    assert [(s.start, s.stop) for s in fast.spans(7, 3)] == [
+        (0, 3), (3, 6), (6, 7),
+    ]  # fmt: skip
+
+
+def test_blocks_are_remembered_and_large_windows_get_room():
+    axes = pooling_axes((1, 1, 300, 300), 200, 1)
+    blocks = fast.cut_blocks(*axes, 1000, True)
+    assert blocks is fast.cut_blocks(*axes, 1000, True)
+    assert sum(b.rows.out * b.columns.out for b in blocks) == 101**2
+    assert len(blocks) < 10  # not one for each window
+
+
+def test_each_thread_has_memory_of_its_own():
+    addresses = {}
+    barrier = threading.Barrier(2)
+
+    def ask(name):
+        (vector,) = fast.Scratch.vectors(1000, np.float32)
+        barrier.wait()  # both hold theirs
+        addresses[name] = vector.ctypes.data
+        again = fast.Scratch.vectors(400, np.uint8, np.float64)
+        assert again[0].ctypes.data == addresses[name]
+        assert [len(v) for v in again] == [400, 400]
+        assert not np.shares_memory(*again)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(ask, "ab"))
+    assert addresses["a"] != addresses["b"]
+
+
+def test_threads_do_not_disturb_each_other():
+    rng = np.random.default_rng(0)
+    jobs = [
+        (rng.standard_normal((2, 8, 60 + k, 50), np.float32), 2 + k % 4)
+        for k in range(12)
+    ]
+
+    def work(job):
+        x, k = job
+        y, indices = pooling.max_pool2d(x, k, 2, 1, return_indices=True)
+        return (
+            y, indices, pooling.avg_pool2d(x, k, 1),
+            pooling.max_pool2d_backward(y, indices, x.shape),
+            pooling.avg_pool2d_backward(y, x.shape, k, 2, 1),
+        )  # fmt: skip
+
+    alone = [work(job) for job in jobs]
+    with ThreadPoolExecutor(8) as pool:
+        for found, expected in zip(
+            pool.map(work, jobs * 5), alone * 5, strict=True
+        ):
+            for a, b in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+# -- against the plain versions -----------------------------------------------
+
+
+@settings(max_examples=800)
+@given(st.data(), geometries(), ROOMS, st.sampled_from(LAYOUTS[:7]))
+def test_maxima_are_those_of_im2col(data, lines, room, layout):
+    x = laid_out(data.draw(batches(lines, FLOATS + INTEGERS)), layout)
+    args, names = arguments(lines)
+    y, winners = im2col.max_pool2d_im2col(x, *args, **names)
+    indices = im2col.plane_indices(winners, x.shape, *args, **names)
+    with in_room(room):
+        with mock.patch.object(fast, "SMALL", 0):
+            alone = fast.max_pool2d_flat(x, *args, **names)
+        both = fast.max_pool2d_flat_indices(x, *args, **names)
+    small = fast.max_pool2d_flat(x, *args, **names)
+    assert small.dtype == x.dtype
+    for found in (alone, both[0], small):
+        np.testing.assert_array_equal(found, y, strict=True)
+    np.testing.assert_array_equal(both[1], indices, strict=True)
+    for pool in (fast.max_pool2d_slices, fast.max_pool2d_rows_columns):
+        np.testing.assert_array_equal(pool(x, *args, **names), y)
+
+
+@settings(max_examples=400)
+@given(st.data(), geometries(), ROOMS, st.booleans())
+def test_averages_are_those_of_im2col(data, lines, room, count):
+    x = data.draw(batches(lines, ["f2", "f4", "f8", ">f4", "g", "i4", "u1"]))
+    args, names = arguments(lines)
+    names["count_include_pad"] = count
+    with np.errstate(invalid="ignore", over="ignore"), in_room(room):
+        plain = im2col.avg_pool2d_im2col(x, *args, **names)
+        found = fast.avg_pool2d_flat(x, *args, **names)
+    assert found.dtype == plain.dtype
+    eps = max(float(np.finfo(plain.dtype).eps), 2e-16)
+    high = max(map(abs, x[np.isfinite(x)].ravel().tolist()), default=0)
+    np.testing.assert_allclose(
+        found.astype(float), plain.astype(float), rtol=2 * eps,
+        atol=16 * 2.3e-16 * float(high),
+    )  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.data(), geometries(), ROOMS, st.booleans())
+def test_gradients_are_those_of_im2col(data, lines, room, count):
+    x = data.draw(batches(lines, ["f4"]))
+    args, names = arguments(lines)
+    y, winners = im2col.max_pool2d_im2col(x, *args, **names)
+    indices = im2col.plane_indices(winners, x.shape, *args, **names)
+    dtype = data.draw(st.sampled_from(["f2", "f4", "f8", ">f4", "i4", "g"]))
+    dout = (np.arange(y.size).reshape(y.shape) % 31 - 9).astype(dtype)
+    if data.draw(st.booleans()):
+        dout = np.asfortranarray(dout)
+    with in_room(room):
+        added = fast.scatter_add_flat(dout, indices, x.shape)
+        put = fast.scatter_assign_flat(y, indices, x.shape)
+        names["count_include_pad"] = count
+        shared = fast.avg_pool2d_flat_backward(dout, x.shape, *args, **names)
+    np.testing.assert_array_equal(
+        added, im2col.scatter_add(dout, indices, x.shape), strict=True
+    )
+    np.testing.assert_array_equal(
+        put, unpooling.max_unpool2d_indices(y, indices, x.shape), strict=True
+    )
+    plain = im2col.avg_pool2d_im2col_backward(dout, x.shape, *args, **names)
+    assert shared.dtype == plain.dtype
+    eps = max(float(np.finfo(plain.dtype).eps), 2e-16)
+    np.testing.assert_allclose(
+        shared.astype(float), plain.astype(float), rtol=0, atol=400 * eps
+    )
+
+
+@pytest.mark.parametrize("shape, args", [
+    ((3, 40, 60, 60), (3, 2, 1)),
+    ((1, 3, 400, 700), (5, 1, 2)),  # planes larger than a tile
+    ((2, 40, 61, 59), ((7, 4), (2, 3), ((3, 0), (1, 2)))),
+])
+def test_large_arrays_are_those_of_im2col(shape, args):
+    x = np.random.default_rng(0).standard_normal(shape, np.float32)
+    y, winners = im2col.max_pool2d_im2col(x, *args)
+    found, indices = pooling.max_pool2d(x, *args, return_indices=True)
+    np.testing.assert_array_equal(pooling.max_pool2d(x, *args), y)
+    np.testing.assert_array_equal(found, y)
+    np.testing.assert_array_equal(
+        indices, im2col.plane_indices(winners, shape, *args)
+    )
+    np.testing.assert_allclose(
+        pooling.avg_pool2d(x, *args), im2col.avg_pool2d_im2col(x, *args),
+        atol=1e-6,
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        pooling.avg_pool2d_backward(y, shape, *args),
+        im2col.avg_pool2d_im2col_backward(y, shape, *args),
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(
+        pooling.max_pool2d_backward(y, indices, shape),
+        im2col.scatter_add(y, indices, shape),
+        rtol=1e-4,
+    )
+
+
+def test_the_first_nan_wins_in_any_tile():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 32, 40, 40))
+    x[rng.random(x.shape) < 0.02] = np.nan
+    for dtype in ("f8", "f4", "f2"):
+        found = pooling.max_pool2d(
+            x.astype(dtype), 5, 2, 2, return_indices=True
+        )
+        y, winners = im2col.max_pool2d_im2col(x.astype(dtype), 5, 2, 2)
+        np.testing.assert_array_equal(found[0], y)
+        indices = im2col.plane_indices(winners, x.shape, 5, 2, 2)
+        np.testing.assert_array_equal(found[1], indices)
+
+
+# -- numbers ------------------------------------------------------------------
+
+
+def test_all_halves_sort_as_integers_and_come_back():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    keys = np.empty(halves.shape, np.int16)
+    fast.put_halves(keys, halves)
+    numbers = ~np.isnan(halves)
+    order = np.argsort(keys[numbers], kind="stable")
+    assert (np.diff(halves[numbers][order].astype(float)) >= 0).all()
+    assert (np.diff(keys[numbers][order]) > 0).sum() == 2**16 - 2 * 1023 - 2
+    assert set(keys[~numbers].tolist()) == {0x7E00}
+    back = fast.order_halves(keys).view(np.float16)
+    np.testing.assert_array_equal(back, halves)
+    native, work, low, _ = fast.max_setup(np.dtype(">f2"))
+    assert (native, work, low) == (np.float16, np.int16, -(2**15))
+    y = np.array([1.0, 2.0])
+    assert fast.in_byte_order(y, np.dtype(">f8")).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("k", [2, 3, 7, 13, 31])
+def test_float32_averages_are_as_exact_as_the_lesson_says(k):
+    x = np.random.default_rng(k).standard_normal((1, 2, 64, 64), np.float32)
+    x += 1000 * (k % 2)
+    y = pooling.avg_pool2d(x, k, 1).astype(float)
+    exact = oracles_mean(x.astype(float), k)
+    size = oracles_mean(abs(x.astype(float)), k)
+    adds = 2 * (len(f"{k:b}") + f"{k:b}".count("1") - 2)
+    assert (abs(y - exact) <= (adds + 1) * 2.0**-24 * size).all()
+
+
+def oracles_mean(x, k):
+    """Average by a view, in float64."""
+    view = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(2, 3))
+    return view.mean(axis=(-2, -1))
+
+
+def test_sums_that_overflow_are_done_again_in_float64():
+    top = float(np.finfo("f4").max)
+    x = np.full((1, 2, 20, 20), top, "f4")
+    x[0, 1] = 1
+    y = pooling.avg_pool2d(x, 3, 2)
+    assert (y[0, 0] == np.float32(top)).all()
+    assert (y[0, 1] == 1).all()
+    assert pooling.global_avg_pool2d(x)[0, 0] == np.float32(top)
+    axes = pooling_axes(x.shape, 3, 2)
+    means = np.empty((2, 9, 9), "f4")
+    with np.errstate(over="ignore"):
+        assert not fast.fill_means(means, x, *axes, True, np.dtype("f4"))
+    assert fast.fill_means(means, x, *axes, True, np.dtype("f8"))
+    assert fast.divisors(*axes, True, np.dtype("f4"))(slice(9), slice(9)) == 9
+
+
+# -- memory -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "u1"])
+@pytest.mark.parametrize("shape, args", [
+    ((8, 64, 56, 56), (3, 2, 1)),
+    ((32, 64, 56, 56), (2,)),
+    ((1, 1, 2000, 1500), (7, 1, 3)),
+])
+def test_scratch_memory_does_not_grow_with_the_batch(shape, args, dtype):
+    x = np.ones(shape, dtype)
+    y, indices = pooling.max_pool2d(x, *args, return_indices=True)
+    dout = y.astype("f4")
+    for function in (
+        lambda: pooling.max_pool2d(x, *args),
+        lambda: pooling.max_pool2d(x, *args, return_indices=True),
+        lambda: pooling.avg_pool2d(x, *args),
+        lambda: pooling.max_pool2d_backward(dout, indices, shape),
+        lambda: pooling.avg_pool2d_backward(dout, shape, *args),
+        lambda: pooling.max_unpool2d(y, indices, shape),
+    ):
+        vars(fast.Scratch.own).clear()
+        tracemalloc.start()
+        result = function()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        arrays = result if isinstance(result, tuple) else (result,)
+        assert peak - sum(a.nbytes for a in arrays) < 2.5e6
+
+
+def test_any_layout_is_pooled_without_a_copy_of_all_of_it():
+    x = np.ones((4, 64, 112, 112), "f4")[..., ::2, ::2]
+    last = np.ones((4, 56, 56, 64), "f4").transpose(0, 3, 1, 2)
+    for image in (x, last):
+        tracemalloc.start()
+        y = pooling.max_pool2d(image, 3, 2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak - y.nbytes < 2.5e6
+
+
+# -- the parts of the way back ------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(geometries(), st.data())
+def test_every_cell_finds_the_windows_that_see_it(lines, data):
+    args, names = arguments(lines)
+    shape = (1, 1, lines[0].size, lines[1].size)
+    for axis in pooling_axes(shape, *args, **names):
+        start = data.draw(st.integers(0, axis.size - 1))
+        cells = slice(start, data.draw(st.integers(start + 1, axis.size)))
+        windows, some = fast.seen_from(axis, cells)
+        seen = axis.positions()
+        for cell in range(cells.start, cells.stop):
+            sees = np.flatnonzero((seen == cell).any(axis=1))
+            assert set(sees) <= set(range(windows.start, windows.stop))
+        # Spread ones: how many windows see each cell of the part.
+        fan = fast.fan_out(some)
+        assert isinstance(fan, fast.Fan)
+        flat = np.zeros(fan.lead + fan.pitch)
+        flat[fan.lead : fan.lead + some.out] = 1
+        vectors = [np.empty(some.stride * flat.size) for _ in range(4)]
+        wider, _ = fast.spread(flat, fan, some.stride, vectors)
+        first = some.before % some.stride
+        found = wider[first : first + some.size]
+        expected = [(seen == c).sum() for c in range(axis.size)][cells]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("room", [100, fast.SCRATCH])
+def test_an_index_outside_its_plane_is_refused_in_any_chunk(room):
+    values = np.ones((3, 4, 5, 5), "f4")
+    for dtype, wrong in (("i8", -1), ("i8", 36), ("u8", 2**63), ("i2", -7)):
+        indices = np.zeros(values.shape, dtype)
+        indices[2, 3, 4, 4] = wrong
+        for function in (fast.scatter_add_flat, fast.scatter_assign_flat):
+            with (
+                in_room(room),
+                pytest.raises(
+                    ValueError, match=f"0 to 35 for 6 x 6, got {wrong}$"
+                ),
+            ):
+                function(values, indices, (3, 4, 6, 6))
+    chunks = list(fast.scatter_chunks(values, indices * 0, (3, 4, 6, 6)))
+    assert sum(len(value) for _, _, value in chunks) == values.size
+
+
+def test_global_pooling_reduces_planes():
+    x = np.random.default_rng(0).standard_normal((3, 4, 7, 5), np.float32)
+    np.testing.assert_array_equal(
+        fast.global_pool2d_flat(x, np.maximum),
+        x.max(axis=(2, 3), keepdims=True),
+    )
+    for layout in LAYOUTS[:6]:
+        other = laid_out(x, layout)
+        np.testing.assert_array_equal(
+            pooling.global_max_pool2d(other),
+            other.max(axis=(2, 3), keepdims=True),
+        )
+        np.testing.assert_allclose(
+            pooling.global_avg_pool2d(other),
+            other.mean(axis=(2, 3), keepdims=True, dtype=float),
+            atol=1e-6,
+        )
+    x[0, 0, 3, 3] = np.nan
+    assert np.isnan(pooling.global_max_pool2d(x)[0, 0])
+    assert np.isnan(pooling.global_avg_pool2d(x)[0, 0])
+
+
+def test_window_starts_and_the_first_cell_inside():
+    axis = Axis(6, 3, 2, 3, 0, 2, 3)
+    starts, inside = fast.window_starts(axis)
+    assert starts.tolist() == [-3, -1, 1]
+    assert inside.tolist() == [1, 1, 1]
+
+
+def test_pairs_are_read_by_a_narrowing_cast_or_not_at_all():
+    x = np.arange(64, dtype="f4").reshape(1, 1, 8, 8)
+    rows, columns = pooling_axes(x.shape, 1, 2)
+    for wider in (fast.WIDER, {}):
+        with mock.patch.object(fast, "WIDER", wider):
+            y = fast.max_pool2d_flat(x, 1, 2)
+        np.testing.assert_array_equal(y, x[..., ::2, ::2])
+    (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
+    out = np.empty((1, 4, 4), "f4")
+    tile.read(tile.flat, out)
+    np.testing.assert_array_equal(out, x[0, :, ::2, ::2])
+    # The last pair would reach beyond the end of an odd row: a plain copy.
+    odd = x[..., :7].copy()
+    y = fast.max_pool2d_flat(odd, 1, 2)
+    np.testing.assert_array_equal(y, odd[..., ::2, ::2])
+
+
+# -- the bench ----------------------------------------------------------------
+
+
+STORED = json.loads((bench.ROOT / "book" / "bench.json").read_text())
+
+
+class Silent:
+    """A progress bar that shows nothing."""
+
+    def update(self):
+        """Do nothing."""
+
+
+def test_the_bench_races_and_refuses_what_computes_something_else():
+    load = bench.Workload((2, 2, 8, 8), 2, 2, 0)
+    for task in bench.TASKS:
+        with mock.patch.object(bench, "LEAST", 1e-5):
+            names = list(bench.PEERS)
+            ratios, book = bench.race(task, load, names, 1, Silent())
+        assert book > 0
+        assert {"copy", "im2col (2)"} <= set(ratios)
+        assert all(ratio > 0 for ratio in ratios.values())
+    with pytest.raises(SystemExit, match="cheat computes another max"):
+        bench.check("cheat", "max", np.ones(3), np.zeros(3))
+
+
+def test_the_stored_bench_is_whole_and_says_what_the_lesson_says():
+    """Claims of chapter 6's prose, on the numbers that it shows."""
+    assert set(STORED["layers"]) == set(bench.TASKS)
+    for rows in STORED["layers"].values():
+        assert list(rows) == list(bench.LAYERS)
+    layers = STORED["layers"]
+    real = [name for name in bench.LAYERS if "toy" not in name]
+    for peer in ("loops (1)", "im2col (2)", "view (3)", "slices", "torch"):
+        assert all(layers["max"][name][peer] > 1 for name in real)
+    assert all(layers["max, backward"][n]["torch"] < 2.5 for n in real)
+    assert min(layers["max, backward"][n]["torch"] for n in real) < 1
+    assert layers["max"]["toy k2 s2"]["torch"] < 0.25
+    book = dict(
+        zip(STORED["window"]["window"], STORED["window"]["book"], strict=True)
+    )
+    assert book[31] <= 1.6 * book[3]
+    assert STORED["window"]["torch"][-1] > 100
+    steps = STORED["steps"]
+    assert steps["add.at with a tuple"] > 2
+    assert steps["add.at, float64 into float32"] > 2
+    assert all(r > 1 for r in steps["one vector, no tiles"].values())

@@ -1,0 +1,541 @@
+"""Time the package against its peers, in one run: `make bench`.
+
+    python -m tools.bench          writes _build/bench.json and bench.svg
+    python -m tools.bench --save   writes book/bench.json, for chapter 6
+
+Each function's CPU time is taken on one thread, all functions of a workload
+in turn and in shuffled order, the least of some rounds. What is kept are
+ratios: how many times as long as the package a peer takes, for one element
+of the input. Peers that are not installed are left out; all others must
+first give the package's result. Slow ones get a part of the batch.
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+from tqdm import tqdm
+
+import pooling
+from pooling import draw, fast, im2col, strides, windows
+
+ROOT = Path(__file__).resolve().parent.parent
+LEAST = 2e-3  # seconds of a measurement
+SLOW = 200_000  # elements that a slow peer gets
+
+
+class Workload(NamedTuple):
+    """A pooling layer as networks have it."""
+
+    shape: tuple
+    window: int
+    stride: int
+    padding: int
+
+    @property
+    def options(self):
+        return self.window, self.stride, self.padding
+
+
+LAYERS = {
+    "VGG k2 s2": Workload((4, 64, 224, 224), 2, 2, 0),
+    "AlexNet k3 s2": Workload((32, 64, 55, 55), 3, 2, 0),
+    "ResNet k3 s2 p1": Workload((16, 64, 112, 112), 3, 2, 1),
+    "Inception k3 s1 p1": Workload((32, 192, 28, 28), 3, 1, 1),
+    "k7 s1": Workload((2, 64, 112, 112), 7, 1, 0),
+    "SPP k13 s1 p6": Workload((8, 512, 13, 13), 13, 1, 6),
+    "toy k2 s2": Workload((1, 1, 4, 4), 2, 2, 0),
+}
+WINDOWS = [2, 3, 4, 5, 7, 9, 11, 13, 15, 21, 31]
+BY_WINDOW = {
+    k: Workload((1, 64, 128, 128), k, 1, 0) for k in WINDOWS
+}
+SIZES = [7, 14, 28, 56, 112, 224, 448]
+BY_SIZE = {h: Workload((1, 64, h, h), 3, 2, 1) for h in SIZES}
+
+
+def installed(name):
+    """Import a peer, or return None."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+torch = installed("torch")
+ndimage = installed("scipy.ndimage")
+measure = installed("skimage.measure")
+onnx, onnxruntime = installed("onnx"), installed("onnxruntime")
+numba = installed("numba")
+if torch:
+    torch.set_num_threads(1)
+
+
+# -- peers: functions of a workload and its data that return what to time -----
+
+
+def in_torch(task, load, data, last=False):
+    """Return torch's function for a task; `last`: channels lie last."""
+    f, aten = torch.nn.functional, torch.ops.aten
+    how = torch.channels_last if last else torch.contiguous_format
+    x, dout = (
+        torch.from_numpy(data[name]).contiguous(memory_format=how)
+        for name in ("x", "dout")
+    )
+    indices = torch.from_numpy(data["indices"]).contiguous(memory_format=how)
+    k, s, p = ([n, n] for n in load.options)
+    return {
+        "max": lambda: f.max_pool2d(x, k, s, p),
+        "max, indices": lambda: f.max_pool2d(x, k, s, p, return_indices=True),
+        "average": lambda: f.avg_pool2d(x, k, s, p),
+        "max, backward": lambda: aten.max_pool2d_with_indices_backward(
+            dout, x, k, s, p, [1, 1], False, indices
+        ),
+        "average, backward": lambda: aten.avg_pool2d_backward(
+            dout, x, k, s, p, False, True, None
+        ),
+    }[task]
+
+
+def in_onnxruntime(task, load, data):
+    """Return a session's run, on one thread."""
+    helper, f4 = onnx.helper, onnx.TensorProto.FLOAT
+    extra = {"count_include_pad": 1} if task == "average" else {}
+    k, s, p = load.options
+    node = helper.make_node(
+        "AveragePool" if task == "average" else "MaxPool", ["x"], ["y"],
+        kernel_shape=[k, k], strides=[s, s], pads=[p] * 4, **extra,
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [node], "pool",
+        [helper.make_tensor_value_info("x", f4, load.shape)],
+        [helper.make_tensor_value_info("y", f4, None)],
+    )  # fmt: skip
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=8
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, ["CPUExecutionProvider"]
+    )
+    return lambda: session.run(None, {"x": data["x"]})
+
+
+def in_scipy(task, load, data):
+    """Return scipy's filter at every cell, read at the windows."""
+    k, s, p = load.options
+    H, W = load.shape[2:]
+    start = k // 2 - p  # of the first window's middle
+    stop = [start + n - k + 2 * p + 1 for n in (H, W)]
+    cut = (..., slice(start, stop[0], s), slice(start, stop[1], s))
+    size = (1, 1, k, k)
+    x = data["x"]
+    if task == "max":
+        return lambda: ndimage.maximum_filter(
+            x, size, mode="constant", cval=-np.inf
+        )[cut].copy()
+    return lambda: ndimage.uniform_filter(x, size, mode="constant")[cut].copy()
+
+
+def in_skimage(task, load, data):
+    """Return scikit-image's block_reduce, for windows that do not overlap."""
+    function = np.max if task == "max" else np.mean
+    k, x = load.window, data["x"]
+    return lambda: measure.block_reduce(x, (1, 1, k, k), function)
+
+
+def in_numba(task, load, data):
+    """Return plain loops, compiled."""
+    loops = compiled_loops()
+    return lambda: loops(data["x"], *load.options)
+
+
+def compiled_loops():
+    """Compile a maximum as one writes it in C."""
+    global compiled
+    if compiled is None:
+
+        @numba.njit
+        def compiled(x, k, s, p):
+            N, C, H, W = x.shape
+            OH, OW = (H + 2 * p - k) // s + 1, (W + 2 * p - k) // s + 1
+            y = np.empty((N, C, OH, OW), x.dtype)
+            for n in range(N):
+                for c in range(C):
+                    for i in range(OH):
+                        for j in range(OW):
+                            top = -np.inf
+                            for a in range(
+                                max(0, i * s - p), min(H, i * s - p + k)
+                            ):
+                                for b in range(
+                                    max(0, j * s - p), min(W, j * s - p + k)
+                                ):
+                                    top = max(top, x[n, c, a, b])
+                            y[n, c, i, j] = top
+            return y
+
+    return compiled
+
+
+compiled = None
+
+
+def of_the_book(task, load, data):
+    """Return the front door's function."""
+    x, dout, indices = data["x"], data["dout"], data["indices"]
+    o = load.options
+    return {
+        "max": lambda: pooling.max_pool2d(x, *o),
+        "max, indices": lambda: pooling.max_pool2d(
+            x, *o, return_indices=True
+        ),
+        "average": lambda: pooling.avg_pool2d(x, *o),
+        "max, backward": lambda: pooling.max_pool2d_backward(
+            dout, indices, x.shape
+        ),
+        "average, backward": lambda: pooling.avg_pool2d_backward(
+            dout, x.shape, *o
+        ),
+    }[task]
+
+
+def earlier(function):
+    """Return a peer that calls a function of an earlier chapter on x."""
+    return lambda task, load, data: lambda: function(data["x"], *load.options)
+
+
+def backward_im2col(task, load, data):
+    """Return chapter 2's way back."""
+    dout, shape = data["dout"], data["x"].shape
+    if task == "average, backward":
+        return lambda: im2col.avg_pool2d_im2col_backward(
+            dout, shape, *load.options
+        )
+    _, winners = im2col.max_pool2d_im2col(data["x"], *load.options)
+    return lambda: im2col.max_pool2d_im2col_backward(
+        dout, winners, shape, *load.options
+    )
+
+
+def indices_im2col(task, load, data):
+    """Return chapter 2's maxima with their places in the plane."""
+    x = data["x"]
+
+    def run():
+        y, winners = im2col.max_pool2d_im2col(x, *load.options)
+        return y, im2col.plane_indices(winners, x.shape, *load.options)
+
+    return run
+
+
+# name: (peer, tasks, is it slow?)
+TASKS = [
+    "max", "max, indices", "average", "max, backward", "average, backward",
+]  # fmt: skip
+PEERS = {
+    "loops (1)": (earlier(windows.max_pool2d_loops), ["max"], True),
+    "loops (1) ": (earlier(windows.avg_pool2d_loops), ["average"], True),
+    "im2col (2)": (
+        earlier(lambda x, *o: im2col.max_pool2d_im2col(x, *o)[0]),
+        ["max"],
+        True,
+    ),
+    "im2col (2) ": (earlier(im2col.avg_pool2d_im2col), ["average"], True),
+    "im2col (2)  ": (indices_im2col, ["max, indices"], True),
+    "im2col (2)   ": (
+        backward_im2col,
+        ["max, backward", "average, backward"],
+        True,
+    ),
+    "view (3)": (earlier(strides.max_pool2d_strided), ["max"], True),
+    "view (3) ": (earlier(strides.avg_pool2d_strided), ["average"], True),
+    "slices": (earlier(fast.max_pool2d_slices), ["max"], False),
+    "rows/columns": (earlier(fast.max_pool2d_rows_columns), ["max"], False),
+}
+if torch:
+    PEERS["torch"] = (in_torch, TASKS, False)
+    PEERS["torch, channels last"] = (
+        lambda *a: in_torch(*a, last=True),
+        TASKS,
+        False,
+    )
+if onnx and onnxruntime:
+    PEERS["onnxruntime"] = (
+        in_onnxruntime,
+        ["max", "average"],
+        False,
+    )
+if ndimage:
+    PEERS["scipy"] = (in_scipy, ["max", "average"], False)
+if measure:
+    PEERS["scikit-image"] = (in_skimage, ["max", "average"], False)
+if numba:
+    PEERS["numba, loops"] = (in_numba, ["max"], False)
+
+
+def entrants(task, load, names):
+    """List the peers that can do a task with these windows."""
+    blocks = load.window == load.stride and load.padding == 0
+    blocks = blocks and all(n % load.window == 0 for n in load.shape[2:])
+    return [
+        name
+        for name in names
+        if task in PEERS[name][1] and (name != "scikit-image" or blocks)
+    ]
+
+
+# -- measuring ----------------------------------------------------------------
+
+
+def make_data(load, seed=0):
+    """Draw an image batch, its indices and a gradient, float32."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(load.shape, np.float32)
+    y, indices = pooling.max_pool2d(x, *load.options, return_indices=True)
+    dout = rng.standard_normal(y.shape, np.float32)
+    return {"x": x, "dout": dout, "indices": indices}
+
+
+def as_arrays(result):
+    """Return what a peer gave as a list of numpy arrays."""
+    many = isinstance(result, (tuple, list))
+    return [np.asarray(r) for r in (result if many else [result])]
+
+
+def check(name, task, found, expected):
+    """Stop if a peer computes something else."""
+    for a, b in zip(as_arrays(found), as_arrays(expected), strict=True):
+        exact = task.startswith("max") and "backward" not in task
+        same = (
+            np.array_equal(a, b)
+            if exact
+            else a.shape == b.shape and np.allclose(a, b, atol=1e-4)
+        )
+        if not same:
+            raise SystemExit(f"{name} computes another {task}: not timed")
+
+
+def clock(run):
+    """Return the CPU seconds of one call."""
+    repeats, spent = 1, 0.0
+    while True:
+        start = time.process_time()
+        for _ in range(repeats):
+            run()
+        spent = time.process_time() - start
+        if spent > LEAST:
+            return spent / repeats
+        repeats *= 4
+
+
+def race(task, load, names, rounds, progress):
+    """Return {peer: how many times as long as the package}."""
+    data = make_data(load)
+    size = data["x"].size
+    copy = np.empty_like(data["x"])
+    runs = {
+        "book": (of_the_book(task, load, data), size),
+        "copy": (lambda: np.copyto(copy, data["x"]), size),
+    }
+    _, C, H, W = load.shape
+    few = load._replace(shape=(1, max(1, min(C, SLOW // (H * W))), H, W))
+    part = make_data(few)
+    expected = {False: runs["book"][0](), True: None}
+    for name in entrants(task, load, names):
+        peer, _, slow = PEERS[name]
+        if slow and size > SLOW:
+            run, cells = peer(task, few, part), part["x"].size
+            expected[True] = of_the_book(task, few, part)()
+        else:
+            slow, run, cells = False, peer(task, load, data), size
+        check(name, task, run(), expected[slow])
+        runs[name.strip()] = run, cells
+    best = least_times(runs, rounds, progress)
+    book = best.pop("book")
+    return {name: digits(best[name] / book) for name in best}, book
+
+
+def least_times(runs, rounds, progress):
+    """Return the least time for one cell of each (function, cells)."""
+    best = dict.fromkeys(runs, np.inf)
+    for _ in range(rounds):
+        for name in random.sample(sorted(runs), len(runs)):
+            run, cells = runs[name]
+            best[name] = min(best[name], clock(run) / cells)
+            progress.update()
+    return best
+
+
+def digits(ratio):
+    """Round to three digits."""
+    return float(f"{ratio:.3g}")
+
+
+def growth(task, loads, names, rounds, progress):
+    """Return {peer: times for one cell}, the package's first as the unit."""
+    found, unit = {}, None
+    for load in loads.values():
+        ratios, book = race(task, load, names, rounds, progress)
+        unit = unit or book
+        for name, ratio in {"book": 1.0, **ratios}.items():
+            found.setdefault(name, []).append(digits(ratio * book / unit))
+    return {name: v for name, v in found.items() if len(v) == len(loads)}
+
+
+STEPS = 14  # ratios of `steps`
+
+
+def steps(rounds, progress):
+    """Return what each step of chapter 6 saves: {step: ratio}."""
+
+    def ratio(slow, fast):
+        runs = {"slow": (slow, 1), "fast": (fast, 1)}
+        best = least_times(runs, rounds, progress)
+        return digits(best["slow"] / best["fast"])
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((8, 64, 128), np.float32)  # stays in the cache
+    left, right = (np.ascontiguousarray(x[..., k::2]) for k in (0, 1))
+    out = np.empty_like(left)
+    pairs, halves = x.view("<u8"), out.view("<u4")
+    where = rng.permutation(x.size)
+    dx, values = np.zeros(x.size, np.float32), x.ravel()
+    cube, places = dx.reshape(x.shape), np.unravel_index(where, x.shape)
+    wide = values.astype(float)
+    found = {
+        "maximum of every second cell": ratio(
+            lambda: np.maximum(x[..., ::2], x[..., 1::2], out=out),
+            lambda: np.maximum(left, right, out=out),
+        ),
+        "copy of every second cell": ratio(
+            lambda: np.copyto(out, x[..., ::2]),
+            lambda: np.copyto(halves, pairs, casting="unsafe"),
+        ),
+        "add.at with a tuple": ratio(
+            lambda: np.add.at(cube, places, values),
+            lambda: np.add.at(dx, where, values),
+        ),
+        "add.at, float64 into float32": ratio(
+            lambda: np.add.at(dx, where, wide),
+            lambda: np.add.at(dx, where, values),
+        ),
+        "one vector, no tiles": {},
+        "tiles, strided read-out": {},
+        "x.max(axis=(2, 3))": {},
+    }
+    for name in list(LAYERS)[:4]:
+        load = LAYERS[name]
+        x = make_data(load)["x"]
+
+        def pool(x=x, load=load, **changes):
+            with mock.patch.multiple(fast, **changes):
+                fast.max_pool2d_flat(x, *load.options)
+
+        found["one vector, no tiles"][name] = ratio(
+            lambda pool=pool: pool(SCRATCH=2**60),
+            lambda pool=pool: pool(SCRATCH=fast.SCRATCH),
+        )
+        if load.stride == 2:
+            found["tiles, strided read-out"][name] = ratio(
+                lambda pool=pool: pool(WIDER={}),
+                lambda pool=pool: pool(WIDER=fast.WIDER),
+            )
+    for size in (7, 28, 112):
+        x = rng.standard_normal((2**21 // size**2, 1, size, size), np.float32)
+        found["x.max(axis=(2, 3))"][f"{size} x {size}"] = ratio(
+            lambda x=x: x.max(axis=(2, 3)),
+            lambda x=x: fast.global_pool2d_flat(x, np.maximum),
+        )
+    return found
+
+
+def table(ratios):
+    """Lay ratios out as lines of text."""
+    names = sorted({name for row in ratios.values() for name in row})
+    lines = [f"{'':22}" + "".join(f"{n[:13]:>14}" for n in names)]
+    for load, row in ratios.items():
+        cells = (f"{row[n]:14.2f}" if n in row else f"{'':14}" for n in names)
+        lines.append(f"{load:22}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def versions():
+    """Name what was compared."""
+    names = ["numpy", "torch", "onnxruntime", "scipy", "scikit-image", "numba"]
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def main():
+    """Run everything, print tables, write the ratios and a plot."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--save", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    random.seed(0)
+    result = {
+        "command": "make bench",
+        "data": "random normal float32",
+        "versions": versions(),
+        "layers": {},
+    }
+    names = list(PEERS)
+    quick = [n for n in names if not PEERS[n][2] and n != "scikit-image"]
+    races = [(task, load) for task in TASKS for load in LAYERS.values()]
+    total = sum(len(entrants(*r, names)) + 2 for r in races)
+    more = [*BY_WINDOW.values(), *BY_SIZE.values()]
+    total += sum(len(entrants("max", load, quick)) + 2 for load in more)
+    total = arguments.rounds * (total + 2 * STEPS)
+    with tqdm(total=total, unit=" timings", file=sys.stderr) as progress:
+        for task in TASKS:
+            result["layers"][task] = rows = {}
+            for name, load in LAYERS.items():
+                progress.set_description(f"{task}: {name}")
+                rows[name], _ = race(
+                    task, load, names, arguments.rounds, progress
+                )
+            progress.clear()
+            print(f"\n{task}: times as long as the book's\n{table(rows)}")
+        for key, loads, axis in (
+            ("window", BY_WINDOW, WINDOWS),
+            ("size", BY_SIZE, SIZES),
+        ):
+            progress.set_description(f"growth with the {key}")
+            result[key] = {
+                key: axis,
+                **growth("max", loads, quick, arguments.rounds, progress),
+            }
+        progress.set_description("single steps")
+        result["steps"] = steps(arguments.rounds, progress)
+    folder = ROOT / ("book" if arguments.save else "_build")
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(result, indent=1)
+    (folder / "bench.json").write_text(text + "\n")
+    lines = {n: v for n, v in result["window"].items() if n != "window"}
+    picture = draw.curves(
+        ("time for one cell, as the window grows", WINDOWS, lines, "window"),
+        alt="Growth with the window.",
+    )
+    target = ROOT / "_build" / "bench.svg"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(picture.svg)
+    print(f"\nWritten: {folder / 'bench.json'} and {target}")
+
+
+if __name__ == "__main__":
+    main()

@@ -163,9 +163,9 @@ def curves(*panels, alt, log=False):
         elif len(x) < 8:
             axes.set_xticks(x)
         # Names in the order of the ends, from below, none upon another.
-        place = axes.transAxes.inverted().transform
-        on_page = axes.transData.transform
-        ends = [place(on_page((x[-1], y[-1])))[1] for y in lines.values()]
+        scale = np.log2 if log else float
+        low, high = map(scale, axes.get_ylim())
+        ends = [(scale(y[-1]) - low) / (high - low) for y in lines.values()]
         height = -0.09
         for n in sorted(range(len(ends)), key=ends.__getitem__):
             height = max(ends[n], height + 0.09)

@@ -690,4 +690,5 @@ def global_pool2d_flat(x, ufunc):
     """Reduce each plane of x, which must be contiguous, to one number."""
     N, C, H, W = x.shape
     starts = np.arange(0, x.size, H * W)
-    return ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)
+    y = ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)
+    return y.astype(x.dtype, copy=False)  # in its byte order

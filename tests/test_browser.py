@@ -11,17 +11,12 @@ import http.server
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import threading
 from urllib.parse import unquote, urlsplit
 
-import nbformat
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
@@ -391,55 +386,6 @@ def test_a_refusal_is_said_and_passes(toy):
 def test_a_notebook_may_hold_it_twice(toy):
     toy.evaluate("document.body.innerHTML += document.body.innerHTML")
     assert toy.locator("pool-playground #y td").count() == 8
-
-
-@pytest.fixture
-def lab(tmp_path):
-    """Start JupyterLab on a notebook of one cell; return its address."""
-    code = "from pooling.draw import playground\nplayground([[1, 2], [3, 4]])"
-    cells = [nbformat.v4.new_code_cell(code)]
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=cells), tmp_path / "play.ipynb"
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {f"JUPYTER_{k}_DIR": tmp_path / k for k in ("CONFIG", "DATA")}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser"),
-            *("--allow-root", "--IdentityProvider.token="),
-            f"--ServerApp.port={port}",
-            f"--ServerApp.root_dir={tmp_path}",
-        ],
-        env=os.environ | settings,
-        stderr=subprocess.DEVNULL,
-    )
-    yield f"http://127.0.0.1:{port}/lab/tree/play.ipynb"
-    process.terminate()
-    process.wait(30)
-
-
-def test_it_plays_in_jupyterlab(browser, lab):
-    page = browser.new_page()
-    for _ in range(120):  # until the server listens
-        try:
-            page.goto(lab)
-            break
-        except PlaywrightError:
-            page.wait_for_timeout(500)
-    editor = page.locator(".jp-CodeCell .cm-content")
-    editor.click(timeout=120_000)
-    page.keyboard.press("Shift+Enter")
-    first = cell(page, "x", 0, 0).locator("input")
-    first.click(timeout=120_000)
-    page.keyboard.press("Control+a")
-    page.keyboard.type("7")  # as a command: a heading of level 7
-    assert numbers(page, "y") == [["7"]]
-    page.keyboard.type("dd")  # as a command: delete this cell
-    assert "got '7dd'" in page.locator("pool-playground #error").inner_text()
-    assert page.locator("pool-playground").count() == 1
-    page.close()
 
 
 # -- every page ---------------------------------------------------------------

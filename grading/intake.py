@@ -442,10 +442,12 @@ class Assignment:
                     role["run"] = cell.source
             elif is_solution(cell):
                 role["answers"] = bound(text, imports=False)
+            elif k > tests_end:
+                role["shown"] = cell.source  # nothing depends on it
             else:
                 role["given"] = cell.source
                 calls = used(cell.source) & set(self.answers)
-                if k < tests_end and not calls:
+                if not calls:
                     role["made"] = len(self.prepared)
                     self.prepared.append(cell.source)
             self.roles.append(role)
@@ -577,8 +579,11 @@ def align(notebook, assignment, submission):
                 cell.source = joined(mine, template, name, repairs)
             else:
                 repairs.append(f"put back {name}, which was missing")
-        elif mine and cell.cell_type == "code":
-            cell.source = "\n".join(c.source for c in mine)
+        elif cell.cell_type == "code":
+            if mine:
+                cell.source = "\n".join(c.source for c in mine)
+            else:
+                repairs.append("put back a cell that was handed out")
         cell.metadata["place"] = k
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -19,11 +19,15 @@ from grading.wire import Line, Packer, Refused, memory
 
 HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 MOST_TEXT = 50_000
-MOST_STARTS = 12  # fresh runners for one submission
+MOST_STARTS = 10  # fresh runners, each time a notebook is run
 
 
 class Gone(Exception):
     """The student's function ended Python, or did not end at all."""
+
+
+class OutOfTime(str):
+    """Why a call was given up: it took too long."""
 
 
 class RemoteObject:
@@ -89,7 +93,9 @@ class Calls:
                 max(0.01, self.deadline - time.monotonic())
             )
         except TimeoutError:
-            self.over = "no answer when the time of this test was up"
+            self.over = OutOfTime(
+                "no answer when the time of this test was up"
+            )
             raise Gone(self.over) from None
         except (EOFError, OSError):
             self.over = "Python ended while your function ran"
@@ -207,19 +213,45 @@ class Judge:
                 self.failed(),
                 how="without",
             )
+        tried = self.failed(but="NotAttempted")
+        if tried and (own or changed or len(self.answers()) > 1):
+            # One answer may have spoiled another: each on its own.
+            self.run([], tried, how="alone")
         return {
             "outputs": self.outputs,
             "tests": self.tests,
             "notes": self.notes,
         }
 
-    def failed(self):
-        """Return the numbers of the tests that do not pass."""
-        return [k for k, test in self.tests.items() if test["error"]]
+    def failed(self, but=""):
+        """Return the numbers of the failed tests that may yet pass."""
+        return [
+            k
+            for k, test in self.tests.items()
+            if test["error"] and test["error"][0] not in ("OutOfTime", but)
+        ]
+
+    def answers(self):
+        """Return the numbers of the cells with answers."""
+        return [k for k, cell in enumerate(self.cells) if cell.get("answers")]
 
     def run(self, cells, tests, show=False, fresh=True, how=""):
-        """Run cells in the student's world, and tests in this one."""
+        """Run cells in the student's world, and tests in this one.
+
+        Parameters
+        ----------
+        cells, tests : list of int
+            Which of them.
+        show : bool
+            Keep the outputs of the cells.
+        fresh : bool
+            Start a fresh runner.
+        how : str
+            "": as the notebook stands; "below": with all cells run before;
+            "without": the scratch cells; "alone": each answer on its own.
+        """
         if fresh:
+            self.starts = 0
             self.start()
         shared = self.names
         shared.clear()
@@ -240,7 +272,15 @@ class Judge:
             answers |= set(cell.get("answers", ()))
             if number in tests and "test" in cell:
                 old = self.tests.get(number)
-                new = self.test(cell, answers, shared)
+                first = []
+                if how == "alone":
+                    first = [c["given"] for c in self.cells if "given" in c]
+                    first += [
+                        self.cells[k]["run"]
+                        for k in self.answers()
+                        if set(self.cells[k]["answers"]) & set(cell["uses"])
+                    ]
+                new = self.test(cell, answers, shared, first)
                 if old is None or not new["error"]:
                     new["how"] = how
                     self.tests[number] = new
@@ -286,7 +326,7 @@ class Judge:
         try:
             self.runner.send(["run", source])
             message, _ = self.runner.receive(self.seconds(most))
-            return message[1]
+            return outputs_in(message)
         except TimeoutError:
             why = "did not end when its time was up"
             self.spent += time.monotonic() - began
@@ -296,7 +336,7 @@ class Judge:
                 self.student.send(["stop", self.pid])
                 message, _ = self.runner.receive(2)
                 self.note(number, why)
-                return message[1]
+                return outputs_in(message)
             self.kill(self.pid)
         except (EOFError, OSError):
             why = self.why() or "ended Python"
@@ -354,8 +394,19 @@ class Judge:
 
     # ---- the tests ----
 
-    def test(self, cell, answers, shared):
-        """Run one test; return its outputs and its error."""
+    def test(self, cell, answers, shared, first):
+        """Run one test; return its outputs and its error.
+
+        Parameters
+        ----------
+        cell : dict
+        answers : set of str
+            Names that mean what the student defined.
+        shared : dict
+            What all names mean in this test.
+        first : list of str
+            Cells to run in the copy that answers the calls.
+        """
         out = io.StringIO()
         outcome = {"error": None, "hidden": False, "value": None}
         if not self.runner:
@@ -367,7 +418,7 @@ class Judge:
         calls = Calls(Line(here), time.monotonic() + seconds)
         began = time.monotonic()
         try:
-            self.runner.send(["fork"])
+            self.runner.send(["fork", first])
             self.runner.send_end(there)
             (_, pid), _ = self.runner.receive(10)
         except (EOFError, OSError, TimeoutError, Refused, ValueError):
@@ -401,12 +452,22 @@ class Judge:
             self.spent += time.monotonic() - began
             if pid:
                 self.kill(pid)
+            if isinstance(calls.over, OutOfTime):
+                outcome["error"] = ["OutOfTime", str(calls.over)]
             reason = self.why() or calls.over
             text = f"{cell['name']}: {reason}"
             if text not in self.notes:
                 self.notes.append(text)
         outcome["text"] = out.getvalue()[:MOST_TEXT]
         return outcome
+
+
+def outputs_in(message):
+    """Return the outputs in what a runner says, which may be anything."""
+    match message:
+        case ["ran", [*outputs], _]:
+            return [o for o in outputs if isinstance(o, dict)][:100]
+    raise Refused("said something strange")
 
 
 def evaluate(source, names):

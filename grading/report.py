@@ -215,17 +215,14 @@ def add_notes(notebook, row, hidden):
 def inert(notebook):
     """Return a copy of a notebook, in which no HTML is alive."""
     notebook = deepcopy(notebook)
-    for cell in notebook.cells:
+    for k, cell in enumerate(notebook.cells):
+        if cell.cell_type == "raw":
+            text = "```\n" + cell.source.replace("```", "'''") + "\n```"
+            notebook.cells[k] = cell = nbformat.v4.new_markdown_cell(
+                text, id=cell.id, metadata=cell.metadata
+            )
         if cell.cell_type == "markdown":
             cell.source = escape_tags(cell.source)
-        elif cell.cell_type == "raw":
-            cell = cell.update(
-                nbformat.v4.new_markdown_cell(
-                    "```\n" + cell.source.replace("```", "'''") + "\n```",
-                    id=cell.id,
-                    metadata=cell.metadata,
-                )
-            )
     return notebook
 
 

@@ -25,7 +25,7 @@ SUSPICIOUS = {
     "reaches into IPython": r"input_transformers|ast_transformers|run_code\b"
     r"|\.events\.register|displayhook",
     "reads the environment": r"\bos\.(?:environ|getenv)\b",
-    "tries to steer the page": r"(?i)<script|javascript:|onerror\s*=",
+    "tries to steer the page": r"(?i)<script|javascript:|\bonerror\s*=",
 }
 
 
@@ -411,7 +411,7 @@ class Run:
 
 def told(result, job):
     """Say which tests count in another order than the notebook's."""
-    names = {"below": [], "without": []}
+    names = {"below": [], "without": [], "alone": []}
     for number, test in result["tests"].items():
         if test.get("how") in names and not test["error"]:
             names[test["how"]].append(job["cells"][int(number)]["name"])
@@ -424,6 +424,11 @@ def told(result, job):
         said.append(
             f"judged without the scratch cells, which got in the way: "
             f"{intake.some(names['without'])}"
+        )
+    if names["alone"]:
+        said.append(
+            f"judged each on its own, since another cell got in the way: "
+            f"{intake.some(names['alone'])}"
         )
     return said
 

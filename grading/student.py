@@ -17,7 +17,7 @@ import warnings
 
 import matplotlib.pyplot  # noqa: F401  (imported here, so that it is warm)
 import sklearn.datasets  # noqa: F401
-from IPython.core.displayhook import CapturingDisplayHook
+from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -42,6 +42,9 @@ class Text(io.StringIO):
             if len(text) > room:
                 super().write(f"\n… cut after {MOST_TEXT} characters\n")
         return len(text)
+
+    def close(self):
+        pass
 
     def fileno(self):
         raise io.UnsupportedOperation("no file")
@@ -76,19 +79,19 @@ class Publisher(DisplayPublisher):
         pass
 
 
-class Results(CapturingDisplayHook):
+class Results(DisplayHook):
     """Keeps a cell's result."""
 
-    def __init__(self, shell):
-        super().__init__(shell, None)
-        self.shell = shell
+    def write_output_prompt(self):
+        pass
 
-    def __call__(self, result=None):
-        if result is not None:
-            data, _ = self.shell.display_formatter.format(result)
-            self.shell.outputs.append(
-                {"output_type": "execute_result", "data": data}
-            )
+    def write_format_data(self, format_dict, md_dict=None):
+        self.shell.outputs.append(
+            {"output_type": "execute_result", "data": dict(format_dict)}
+        )
+
+    def finish_displayhook(self):
+        pass
 
 
 class Work:
@@ -99,8 +102,12 @@ class Work:
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
         config.InteractiveShell.autoindent = False
+        config.InteractiveShell.xmode = "Plain"  # the others take seconds
         self.shell = Shell.instance(
-            config=config, display_pub_class=Publisher, user_ns={}
+            config=config,
+            display_pub_class=Publisher,
+            displayhook_class=Results,
+            user_ns={},
         )
         self.shell.display_pub.shell = self.shell
         self.shell.outputs = []
@@ -192,6 +199,8 @@ class Runner:
                 if not pid:
                     self.line.close()
                     try:
+                        for source in rest[0]:
+                            self.run_cell(source)
                         Server(self.shell.user_ns, Line(end)).run()
                     finally:
                         os._exit(0)
@@ -215,8 +224,6 @@ class Runner:
         out, err = Text(), Text()
         before = self.shell.outputs = []
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.displayhook = hook = Results(self.shell)
-        self.shell.displayhook = hook
         right = False
         try:
             with (

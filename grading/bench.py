@@ -14,8 +14,12 @@ from pathlib import Path
 
 import nbformat
 
-from grading.sample_class import answers_of, filled, reference_answers
-from grading.sample_class import STUDENTS
+from grading.sample_class import (
+    STUDENTS,
+    answers_of,
+    filled,
+    reference_answers,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = "01_windows"

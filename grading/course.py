@@ -14,7 +14,6 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
-from nbgrader.preprocessors import GetGrades
 from nbgrader.utils import (
     compute_checksum,
     determine_grade,
@@ -62,11 +61,19 @@ class Course:
         own = f"sqlite:///{folder / 'gradebook.db'}"
         config.CourseDirectory.db_url = db_url or own
         self.config = config
+        self.book = None
         self.db_url = config.CourseDirectory.db_url
 
+    @contextlib.contextmanager
     def gradebook(self):
         """Open the gradebook, for a with statement."""
-        return Gradebook(self.db_url, self.config.CourseDirectory.course_id)
+        if self.book is None:  # opening it takes long: once
+            course_id = self.config.CourseDirectory.course_id
+            self.book = Gradebook(self.db_url, course_id)
+        try:
+            yield self.book
+        finally:
+            self.book.db.remove()
 
     def seconds(self, cell=None):
         """Return the seconds for one cell, and for all of a notebook."""
@@ -149,34 +156,41 @@ class Course:
         )
         return taken and min(max(taken, 0), saved.score)
 
-    def write_feedback(self, row, hidden):
-        """Write a graded submission's page."""
-        from nbconvert.exporters import HTMLExporter
+    def graded_notebook(self, student, assignment):
+        """Return a graded notebook with points and comments in its cells.
 
-        if not hasattr(self, "exporter"):
-            settings = GenerateFeedback(
-                coursedir=CourseDirectory(config=self.config),
-                config=self.config,
-            ).config
-            self.exporter = HTMLExporter(config=settings)
-        student, assignment = row.student, row.assignment
+        What nbgrader's GetGrades does, in the gradebook that is open.
+        """
         notebook = nbformat.read(self.graded(student, assignment), 4)
-        resources = {
-            "metadata": {"name": assignment},
-            "nbgrader": {
+        with self.gradebook() as book:
+            saved = book.find_submission_notebook(
+                assignment, assignment, student
+            )
+            grades = {grade.name: grade for grade in saved.grades}
+            comments = {comment.name: comment for comment in saved.comments}
+            for cell in notebook.cells:
+                marks = cell.metadata.get("nbgrader", {})
+                if is_grade(cell):
+                    grade = grades[marks.grade_id]
+                    marks.score, marks.points = grade.score, grade.max_score
+                if is_solution(cell) or is_task(cell):
+                    marks.comment = comments[marks.grade_id].comment
+            late = saved.late_submission_penalty or 0
+            totals = {
                 "notebook": assignment,
                 "assignment": assignment,
                 "student": student,
-                "db_url": self.db_url,
-            },
-        }
-        notebook, resources = GetGrades(config=self.config).preprocess(
-            notebook, resources
-        )
-        report.add_notes(notebook, row, hidden)
-        page, _ = self.exporter.from_notebook_node(notebook, resources)
-        place = self.place("feedback", student, assignment)
-        report.write(place / f"{assignment}.html", report.inert_page(page))
+                "score": saved.score - late,
+                "max_score": saved.max_score,
+                "late_penalty": late,
+            }
+        resources = {"metadata": {"name": assignment}, "nbgrader": totals}
+        return notebook, resources
+
+    def pages(self):
+        """Return the settings of nbgrader's feedback pages."""
+        directory = CourseDirectory(config=self.config)
+        return GenerateFeedback(coursedir=directory, config=self.config).config
 
     def convert(self, converter, assignment, student="*"):
         """Start one of nbgrader's converters; return (done, log)."""

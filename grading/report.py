@@ -249,6 +249,16 @@ def hide_tests(cell):
             ]
 
 
+def write_graded_page(path, notebook, resources, settings):
+    """Write the page of a graded notebook, as nbgrader does."""
+    from nbconvert.exporters import HTMLExporter  # takes long to import
+
+    page, _ = HTMLExporter(config=settings).from_notebook_node(
+        notebook, resources
+    )
+    write(path, inert_page(page))
+
+
 def inert_page(page):
     """Take scripts out of a page, and forbid what is left to run."""
     page = re.sub(r"(?is)<script\b.*?</script\s*>", "", page)

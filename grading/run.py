@@ -4,7 +4,14 @@ import hashlib
 import os
 import re
 import time
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from functools import partial
+from multiprocessing import get_context
 
 from grading import intake, report, sample_class
 from grading.course import ROOT, SOURCE
@@ -47,6 +54,7 @@ class Run:
 
     def __init__(self, course, memory, args):
         self.course, self.memory, self.args = course, memory, args
+        self.jobs = args.jobs or os.cpu_count() or 1
         self.submitted = course.folder / "submitted"
         self.known = sorted(
             path.stem
@@ -232,13 +240,13 @@ class Run:
 
     def grade_all(self, changed, before, executor):
         """Execute many at once; save them one by one, as they are done."""
-        jobs = self.args.jobs or os.cpu_count() or 1
+        jobs = self.jobs
         waiting = iter(changed)
         running, number = set(), 0
         pool = ThreadPoolExecutor(jobs)
         try:
             while True:
-                while len(running) < 2 * jobs:
+                while len(running) < jobs + 1:
                     pair = next(waiting, None)
                     if pair is None:
                         break
@@ -388,8 +396,9 @@ class Run:
         )
 
     def write_feedback(self, rows):
-        """Write the pages whose score or reason changed."""
+        """Write the pages whose score or reason changed, many at once."""
         hidden = self.args.show_hidden
+        todo = []
         for row in rows:
             place = self.course.place("feedback", row.student, row.assignment)
             page = place / f"{row.assignment or 'submission'}.html"
@@ -403,10 +412,36 @@ class Run:
             entry = self.memory.get(*pair)
             shown = f"{entry['content']} {self.results[pair].shown} {hidden}"
             shown = hashlib.sha256(shown.encode()).hexdigest()
-            if entry.get("page") == shown and page.exists():
-                continue
-            self.course.write_feedback(row, hidden)
-            self.memory.put(*pair, {**entry, "page": shown})
+            if entry.get("page") != shown or not page.exists():
+                todo.append((row, page, {**entry, "page": shown}))
+        if not todo:
+            return
+        print(f"writing {len(todo)} feedback pages", flush=True)
+        settings = self.course.pages()
+        jobs = min(self.jobs, len(todo))
+        with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+            for row, page, entry in todo:
+                notebook, resources = self.course.graded_notebook(
+                    row.student, row.assignment
+                )
+                report.add_notes(notebook, row, hidden)
+                done = pool.submit(
+                    report.write_graded_page,
+                    page,
+                    notebook,
+                    resources,
+                    settings,
+                )
+                done.add_done_callback(partial(self.page_written, row, entry))
+
+    def page_written(self, row, entry, done):
+        """Remember that a page is there."""
+        if done.exception() is None:
+            self.memory.put(row.student, row.assignment, entry)
+        else:
+            print(
+                f"no page for {report.plain(row.student)}: {done.exception()}"
+            )
 
 
 def told(result, job):

@@ -12,7 +12,6 @@ import io
 import os
 import select
 import signal
-import sys
 import warnings
 
 import matplotlib.pyplot  # noqa: F401  (imported here, so that it is warm)

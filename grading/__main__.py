@@ -62,6 +62,11 @@ def main(argv=None):
         "--db", metavar="URL", help="gradebook, such as postgresql:///class"
     )
     parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run on a Dask cluster, such as tcp://host:8786",
+    )
+    parser.add_argument(
         "--show-hidden",
         action="store_true",
         help="show hidden tests on the feedback pages",

@@ -90,10 +90,13 @@ class Executor:
         self.walls = walls
         self.lock = threading.Lock()
         self.warm = None
+        self.closed = False
 
     def start(self):
         """Start the warm processes, or take those that are there."""
         with self.lock:
+            if self.closed:
+                raise EOFError("grading has been stopped")
             if self.warm is None:
                 pair = [Warm("student", self.walls), Warm("judge", self.walls)]
                 for one in pair:
@@ -116,8 +119,9 @@ class Executor:
         dict
             outputs, tests and notes; or failed, if grading itself did.
         """
-        student, judge = self.start()
+        student = judge = None
         try:
+            student, judge = self.start()
             judge.prepare(job["key"], job["prepared"])
             with contextlib.closing(Line(judge.fork())) as line:
                 with contextlib.closing(student.fork()) as end:
@@ -126,7 +130,8 @@ class Executor:
                 result, _ = line.receive(8 * job["seconds_in_all"] + 90)
             return result
         except (EOFError, OSError, TimeoutError, Refused) as error:
-            if student.process.poll() is not None or judge.process.poll():
+            ended = [w for w in (student, judge) if w and w.ended()]
+            if ended:
                 self.stop()  # the next one starts them anew
             return {"failed": f"the judge gave up: {error!r}"}
 
@@ -136,6 +141,11 @@ class Executor:
             for one in self.warm or ():
                 one.stop()
             self.warm = None
+
+    def close(self):
+        """Stop, for good."""
+        self.closed = True
+        self.stop()
 
     def check(self, root):
         """Send a canary behind the walls; say what it could reach.
@@ -284,10 +294,81 @@ def clean(text):
     return re.sub(r"[\0-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]", "?", text)
 
 
+class Cluster:
+    """Executors on the workers of a Dask cluster.
+
+    A worker that is lost costs nothing: Dask gives its submissions to others.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as tcp://host:8786.
+    walls : bool
+        As for Executor.
+    """
+
+    def __init__(self, address, walls=True):
+        from distributed import Client  # only where it is asked for
+
+        self.walls = walls
+        self.client = Client(address, set_as_default=False)
+
+    def size(self):
+        """Return how many submissions can run at once."""
+        return max(1, sum(self.client.nthreads().values()))
+
+    def run(self, job, blobs=()):
+        """Run and judge one submission somewhere."""
+        try:
+            future = self.client.submit(
+                run_on_worker, self.walls, job, blobs, pure=False
+            )
+            return future.result()
+        except Exception as error:
+            return {"failed": f"the cluster gave up: {error!r}"}
+
+    def check(self, root):
+        """Send a canary on each worker; say what they could reach."""
+        found = self.client.run(check_on_worker, self.walls, str(root))
+        return [f"{what} ({host})" for host, all_ in found.items()
+                for what in all_]
+
+    def close(self):
+        """Let the cluster go; it stays for others."""
+        self.client.run(stop_on_worker)
+        self.client.close()
+
+
+ON_WORKER = {}  # walls -> Executor, in each worker
+START = threading.Lock()
+
+
+def worker_executor(walls):
+    """Return this worker's executor."""
+    with START:
+        if walls not in ON_WORKER:
+            ON_WORKER[walls] = Executor(walls)
+        return ON_WORKER[walls]
+
+
+def run_on_worker(walls, job, blobs):
+    """Run and judge one submission here."""
+    return worker_executor(walls).run(job, blobs)
+
+
+def check_on_worker(walls, root):
+    """Send a canary here."""
+    return worker_executor(walls).check(Path(root))
+
+
+def stop_on_worker():
+    """End the warm processes of this worker."""
+    while ON_WORKER:
+        ON_WORKER.popitem()[1].close()
+
+
 def check_walls(executor, root):
     """Refuse to go on if what is behind the walls gets out."""
-    if not executor.walls:
-        return
     reached = executor.check(Path(root))
     if reached:
         raise NoWalls(f"the walls leak: {'; '.join(reached)}"[:500])

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 from grading import intake, report, sample_class
 from grading.course import ROOT, SOURCE
-from grading.executor import Executor, check_walls, executed, job_of
+from grading.executor import Cluster, Executor, check_walls, executed, job_of
 from grading.intake import Problem, fingerprint
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED, Row
 
@@ -224,7 +224,13 @@ class Run:
             or (results.get(pair) and score_of(results[pair]))
             for pair in changed
         }
-        executor = Executor(walls=not self.args.unsafe)
+        walls = not self.args.unsafe
+        if self.args.scheduler:
+            executor = Cluster(self.args.scheduler, walls)
+            self.jobs = self.args.jobs or executor.size()
+            print(f"{self.jobs} at once on {self.args.scheduler}")
+        else:
+            executor = Executor(walls)
         try:
             if self.args.unsafe:
                 print("UNSAFE: students' code runs with all your rights")
@@ -236,7 +242,7 @@ class Run:
                 )
             self.grade_all(changed, before, executor)
         finally:
-            executor.stop()
+            executor.close()
 
     def grade_all(self, changed, before, executor):
         """Execute many at once; save them one by one, as they are done."""

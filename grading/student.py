@@ -120,6 +120,7 @@ class Work:
     def begin(self, line, processes):
         """Watch over a submission until the judge has gone."""
         why = ""
+        runners = []
         while True:
             ready, _, _ = select.select([line.end], [], [], 0.05)
             with contextlib.suppress(ChildProcessError):
@@ -132,7 +133,7 @@ class Work:
             try:
                 (verb, *rest), _ = line.receive(60)
             except EOFError:
-                return  # and with this process all others of its world end
+                break  # and with this process all others of its world end
             if verb == "start":
                 end = line.receive_end()
                 pid = os.fork()
@@ -142,6 +143,7 @@ class Work:
                         os.close(processes.proc)
                     self.become_runner(end)
                 end.close()
+                runners.append(pid)
                 line.send(["started", pid])
             elif verb == "why":
                 line.send(["why", why])
@@ -150,6 +152,9 @@ class Work:
                 number = {"stop": signal.SIGINT}.get(verb, signal.SIGKILL)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rest[0], number)
+        for pid in runners:  # without walls, nothing else ends them
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     def become_runner(self, end):
         """Run cells, as the judge says; never return."""

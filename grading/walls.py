@@ -137,6 +137,10 @@ class Warm:
         there.close()
         return here
 
+    def ended(self):
+        """Tell whether it has ended."""
+        return self.process.poll() is not None
+
     def stop(self):
         """End it and all that it has forked."""
         self.line.close()

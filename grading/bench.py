@@ -92,6 +92,12 @@ def nbgrader(folder, count):
     return run("nbgrader", "autograde", CHAPTER, cwd=folder)
 
 
+def nbgrader_with_pages(folder, count):
+    """Grade a class with plain nbgrader, and write its feedback pages."""
+    seconds = nbgrader(folder, count)
+    return seconds + run("nbgrader", "generate_feedback", CHAPTER, cwd=folder)
+
+
 def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -102,7 +108,8 @@ def main():
     for name, grade, count in [
         ("this project, half the class", here, args.students // 2),
         ("this project", here, args.students),
-        ("plain nbgrader", nbgrader, args.plain),
+        ("nbgrader autograde", nbgrader, args.plain),
+        ("the same with feedback pages", nbgrader_with_pages, args.plain),
     ]:
         with tempfile.TemporaryDirectory() as folder:
             seconds = grade(Path(folder).resolve(), count)
@@ -112,8 +119,9 @@ def main():
             f"{rates[name]:6.0f} per minute",
             flush=True,
         )
-    ratio = rates["this project"] / rates["plain nbgrader"]
-    print(f"this project grades {ratio:.1f} times as many per minute")
+    for name in list(rates)[2:]:
+        ratio = rates["this project"] / rates[name]
+        print(f"this project, with pages: {ratio:.1f} times {name}")
 
 
 if __name__ == "__main__":

@@ -330,8 +330,9 @@ class Cluster:
     def check(self, root):
         """Send a canary on each worker; say what they could reach."""
         found = self.client.run(check_on_worker, self.walls, str(root))
-        return [f"{what} ({host})" for host, all_ in found.items()
-                for what in all_]
+        return [
+            f"{what} ({host})" for host, all_ in found.items() for what in all_
+        ]
 
     def close(self):
         """Let the cluster go; it stays for others."""

@@ -13,6 +13,7 @@ import stat
 import zipfile
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import nbformat
 from nbgrader.utils import is_grade, is_solution, is_task, parse_utc
@@ -548,7 +549,7 @@ def align(notebook, assignment, submission):
             extras.setdefault(last, []).append(cell)
             repairs.append(f"kept a second {name_of(released[k])} as scratch")
     order = [k for k in place if k is not None]
-    moved = [k for k, n in zip(order, order[1:], strict=False) if n < k]
+    moved = [k for k, n in pairwise(order) if n < k]
     if moved:
         repairs.append("brought moved cells back to their places")
     result = deepcopy(assignment.released)

@@ -1,4 +1,4 @@
-"""What a grading run tells: a table, a CSV file, pages that are safe to open."""
+"""What a grading run tells: a table, a CSV file, pages safe to open."""
 
 import csv
 import html
@@ -174,7 +174,7 @@ def write_page(path, row):
 
 
 def write_report(path, rows):
-    """Write the instructor's report: all submissions, with all that is known."""
+    """Write the instructor's report: all that is known, line by line."""
     heads = "student|assignment|score|of|seconds|what|submission".split("|")
     lines = ["<tr>" + "".join(f"<th>{h}</th>" for h in heads) + "</tr>"]
     for row in rows:

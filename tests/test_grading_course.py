@@ -1,5 +1,7 @@
 """A class's grades survive what happens: kills, clusters, other databases."""
 
+import csv
+import io
 import os
 import random
 import shutil
@@ -7,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.utils import parse_utc
 
+from grading import lms
 from grading.bench import lay_out
+from grading.course import Course
 from tests.test_grading import BY_HAND, CHAPTER, ROOT, Grading
 
 COUNT = 8
@@ -22,7 +28,9 @@ OPTIONS = ("--assignment", CHAPTER)
 
 def scores(grading):
     """Return {student: score} of the CSV file."""
-    return {student: row["score"] for (student, _), row in grading.rows.items()}
+    return {
+        student: row["score"] for (student, _), row in grading.rows.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +86,9 @@ def test_killed_at_random_moments(tmp_path, reference, seed):
         process.send_signal(signal.SIGKILL)
         seen += process.stdout.readlines()
         process.wait()
-        said += [line.split(" … ")[0].split()[1] for line in seen if "…" in line]
+        said += [
+            line.split(" … ")[0].split()[1] for line in seen if "…" in line
+        ]
         for _ in range(100):
             left = [p for p in below if Path(f"/proc/{p}/exe").exists()]
             if not any(os.path.exists(f"/proc/{p}/exe") for p in left):
@@ -183,11 +193,21 @@ def database(tmp_path):
         shutil.chown(place, "postgres", "postgres")
         words = ["setpriv", "--reuid=postgres", "--regid=postgres"]
         words += ["--clear-groups"]
-    options = {"cwd": "/", "check": True, "stdout": subprocess.DEVNULL}
+    options = {"cwd": "/", "check": True}
+    options |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     programs = postgres()
     data = place / "data"
     subprocess.run(
-        [*words, programs / "initdb", "-D", data, "-U", "class", "-A", "trust"],
+        [
+            *words,
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "class",
+            "-A",
+            "trust",
+        ],
         **options,
     )
     server = [*words, programs / "pg_ctl", "-D", data, "-w", "-l"]
@@ -206,9 +226,97 @@ def database(tmp_path):
 def test_a_gradebook_in_postgresql(tmp_path, reference, database):
     lay_out(tmp_path, COUNT)
     done = Grading(tmp_path, *OPTIONS, "--db", database)
-    assert scores(done) == reference, done.said
+    assert scores(done) == reference, done.said + done.noise
     assert not (tmp_path / "gradebook.db").exists()
     with Gradebook(database, "pooling") as book:
         assert len(book.students) == COUNT
     again = Grading(tmp_path, *OPTIONS, "--db", database)
     assert f"{COUNT} of {COUNT} unchanged" in again.said
+
+
+DOWNLOADS = {
+    "moodle": {
+        "Ada Lovelace_1234_assignsubmission_file_/01_windows.ipynb": "s00000",
+        "Ben Li_99_assignsubmission_file_01_windows.ipynb": "s00001",
+    },
+    "canvas": {
+        "lovelaceada_1234_55_01_windows.ipynb": "s00002",
+        "lovelaceada_1234_56_01_windows-1.ipynb": "s00000",
+        "liben_LATE_99_57_01_windows.ipynb": "s00001",
+    },
+}
+
+
+@pytest.mark.parametrize("platform", DOWNLOADS)
+def test_from_a_download_to_the_platform(tmp_path, reference, platform):
+    lay_out(tmp_path / "made", 3)
+    download = tmp_path / "download.zip"
+    with zipfile.ZipFile(download, "w") as archive:
+        for name, model in DOWNLOADS[platform].items():
+            path = tmp_path / "made" / "submitted" / model / CHAPTER
+            archive.write(path / f"{CHAPTER}.ipynb", name)
+    course = tmp_path / "course"
+    words = ["--course", str(course)]
+    assert lms.main([*words, "collect", CHAPTER, str(download)]) == 0
+    done = Grading(course, *OPTIONS)
+    assert len(done.rows) == 2
+    assert lms.main([*words, "export", platform]) == 0
+    text = (course / f"{platform}_{CHAPTER}.csv").read_text("utf-8")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    numbers = ["Participant 1234", "Participant 99"]
+    column, score = "Identifier", "Grade"
+    if platform == "canvas":
+        numbers, column, score = ["1234", "99"], "ID", CHAPTER
+    points = {line[column]: line[score] for line in lines}
+    assert points == {
+        numbers[0]: reference["s00000"],
+        numbers[1]: reference["s00001"],
+    }
+
+
+def test_a_download_cannot_climb(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../../ada_1_2_../../x.ipynb", "{}")
+        archive.writestr("/etc/ben_1_2_x.ipynb", "{}")
+    submitted = tmp_path / "in" / "submitted"
+    lms.collect(tmp_path / "a.zip", submitted, CHAPTER)
+    made = [p for p in tmp_path.rglob("*.ipynb") if p.is_file()]
+    assert len(made) == 2
+    assert all(p.is_relative_to(submitted) for p in made)
+    assert all(".." not in p.parts for p in made)
+
+
+def test_late_work_loses_points_as_the_course_says(tmp_path):
+    lay_out(tmp_path, 1)
+    place = tmp_path / "submitted" / "s00000" / CHAPTER
+    (place / "timestamp.txt").write_text("2030-02-02 12:00:00 UTC")
+    course = Course(tmp_path)
+    course.register(CHAPTER)
+    with course.gradebook() as book:
+        book.update_or_create_assignment(
+            CHAPTER, duedate="2030-02-01 12:00:00 UTC"
+        )
+    assert scores(Grading(tmp_path, *OPTIONS))["s00000"] == "33"
+    course.config.LateSubmissionPlugin.penalty_method = "zero"
+    path = course.graded("s00000", CHAPTER)
+    notebook = nbformat.read(path, as_version=4)
+    stamp = parse_utc("2030-02-02 12:00:00 UTC")
+    result = course.save("s00000", CHAPTER, notebook, stamp)
+    assert (result.score, result.max_score) == (0, 37)
+
+
+def test_the_formgraders_page_opens(tmp_path):
+    lay_out(tmp_path, 1)
+    Grading(tmp_path, *OPTIONS)
+    course = Course(tmp_path)
+    notebook, resources = course.graded_notebook("s00000", CHAPTER)
+    assert resources["nbgrader"]["score"] == 33
+    scored = {
+        marks.grade_id: marks.score
+        for marks in (c.metadata.get("nbgrader", {}) for c in notebook.cells)
+        if "score" in marks
+    }
+    assert sum(scored.values()) == 33
+    with course.gradebook() as book:
+        [waiting] = book.notebook_submissions(CHAPTER, CHAPTER)
+        assert waiting.needs_manual_grade

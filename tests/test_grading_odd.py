@@ -35,7 +35,9 @@ class Class:
         answers = reference_answers(nbformat.read(SOURCE, as_version=4))
         self.visitors = []
         server = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self.listen, args=(server,), daemon=True).start()
+        threading.Thread(
+            target=self.listen, args=(server,), daemon=True
+        ).start()
         for student, odd in ODD.items():
             place = folder / "submitted" / student / CHAPTER
             place.mkdir(parents=True)

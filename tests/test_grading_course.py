@@ -116,6 +116,7 @@ def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):
     with Gradebook(where, "pooling") as book:
         grade = book.find_grade(by_hand, CHAPTER, CHAPTER, "s00000")
         grade.manual_score, grade.needs_manual_grade = 2, False
+        grade.extra_credit = 1
         book.db.commit()
     path = tmp_path / "submitted" / "s00000" / CHAPTER / f"{CHAPTER}.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -130,7 +131,7 @@ def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):
     process.wait()
     done = Grading(tmp_path, *OPTIONS)
     row = done.row("s00000")
-    assert float(row["score"]) == 35
+    assert float(row["score"]) == 33 + 2 + 1
     assert row["waiting"] == "1"  # to be confirmed
 
 

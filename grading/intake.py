@@ -48,6 +48,8 @@ def found(folder):
     """
     pairs = []
     for student in visible(folder):
+        if student.name.startswith(".") and not student.is_dir():
+            continue
         inside = [] if student.is_symlink() else visible(student)
         pairs += [(student.name, path.name) for path in inside]
         if not inside:

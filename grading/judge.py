@@ -15,10 +15,13 @@ import time
 import traceback
 import warnings
 
+from grading.walls import limit_process
 from grading.wire import Line, Packer, Refused, memory
 
 HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 MOST_TEXT = 50_000
+# What a line can raise when the other side is gone, or says strange things.
+LOST = (EOFError, OSError, TimeoutError, Refused, ValueError, TypeError)
 MOST_STARTS = 10  # fresh runners, each time a notebook is run
 
 
@@ -58,13 +61,13 @@ class Calls:
     Parameters
     ----------
     line : Line
-    deadline : float
-        When the test must be over, by `time.monotonic`.
     """
 
-    def __init__(self, line, deadline):
-        self.line, self.deadline = line, deadline
+    def __init__(self, line):
+        self.line = line
+        self.deadline = 0.0  # when the test must be over
         self.over = ""  # why no more calls are answered
+        self.apply = True  # what a function does to its inputs, here too
 
     def remote(self, number, name, text, can_call):
         """Return what stands for an object of the student's side."""
@@ -109,7 +112,7 @@ class Calls:
             if answer == ["absent"]:
                 raise NameError(f"name '{question[1]}' is not defined")
             kind, *rest, printed, changed = answer
-            for number, blob in changed:
+            for number, blob in changed if self.apply else ():
                 flat = memory(arrays[number])
                 flat[:] = memoryview(blobs[blob])
             if printed:
@@ -174,6 +177,7 @@ class Work:
         job, blobs = line.receive(60)
         student = Line(line.receive_end())
         signal.alarm(int(8 * job["seconds_in_all"]) + 60)
+        limit_process()
         try:
             names, made = self.known[job["key"]]
             result = Judge(job, blobs, student, names, made).judge()
@@ -253,11 +257,7 @@ class Judge:
         if fresh:
             self.starts = 0
             self.start()
-        shared = self.names
-        shared.clear()
-        shared.update(__name__="__main__", __builtins__=builtins)
-        answers = set()
-        done = []
+        copies, done = {}, []
         for number, cell in enumerate(self.cells):
             if how == "without" and "given" in cell:
                 cell["run"] = cell["given"]
@@ -266,21 +266,21 @@ class Judge:
                 done.append(number)
                 if show:
                     self.outputs[number] = outputs
+            if number in tests and "test" in cell:
+                copies[number] = self.copy(cell, how == "alone")
+        # The tests come last: no cell can tell what they asked.
+        shared = self.names
+        shared.clear()
+        shared.update(__name__="__main__", __builtins__=builtins)
+        answers = set()
+        for number, cell in enumerate(self.cells):
             if "made" in cell:
                 shared.update(self.made[cell["made"]])
                 answers -= set(self.made[cell["made"]])
             answers |= set(cell.get("answers", ()))
-            if number in tests and "test" in cell:
+            if number in copies:
                 old = self.tests.get(number)
-                first = []
-                if how == "alone":
-                    first = [c["given"] for c in self.cells if "given" in c]
-                    first += [
-                        self.cells[k]["run"]
-                        for k in self.answers()
-                        if set(self.cells[k]["answers"]) & set(cell["uses"])
-                    ]
-                new = self.test(cell, answers, shared, first)
+                new = self.test(cell, answers, shared, *copies[number])
                 if old is None or not new["error"]:
                     new["how"] = how
                     self.tests[number] = new
@@ -322,10 +322,17 @@ class Judge:
             return [error("NotRun", "not run: too many cells ended Python")]
         source = self.cells[number]["run"]
         most = self.job["seconds"]
+        if (
+            self.cells[number].get("own")
+            and self.spent > 3 * (self.job["seconds_in_all"])
+        ):
+            return [error("NotRun", "not run: other cells took too long")]
         began = time.monotonic()
         try:
             self.runner.send(["run", source])
             message, _ = self.runner.receive(self.seconds(most))
+            if time.monotonic() - began > 1:  # slow cells share their time
+                self.spent += time.monotonic() - began
             return outputs_in(message)
         except TimeoutError:
             why = "did not end when its time was up"
@@ -394,7 +401,36 @@ class Judge:
 
     # ---- the tests ----
 
-    def test(self, cell, answers, shared, first):
+    def copy(self, cell, alone):
+        """Let the runner fork: the copy will answer the calls of a test.
+
+        Returns
+        -------
+        Calls
+            Nobody answers them if there is no runner.
+        int or None
+            The copy's number.
+        """
+        first = []
+        if alone:
+            first = [c["given"] for c in self.cells if "given" in c]
+            first += [
+                self.cells[k]["run"]
+                for k in self.answers()
+                if set(self.cells[k]["answers"]) & set(cell["uses"])
+            ]
+        here, there = socket.socketpair()
+        calls, pid = Calls(Line(here)), None
+        try:
+            self.runner.send(["fork", first])
+            self.runner.send_end(there)
+            (_, pid), _ = self.runner.receive(10)
+        except (AttributeError, *LOST):
+            calls.over = "Python had ended"
+        there.close()
+        return calls, pid
+
+    def test(self, cell, answers, shared, calls, pid):
         """Run one test; return its outputs and its error.
 
         Parameters
@@ -404,26 +440,14 @@ class Judge:
             Names that mean what the student defined.
         shared : dict
             What all names mean in this test.
-        first : list of str
-            Cells to run in the copy that answers the calls.
+        calls : Calls
+        pid : int or None
+            Of the process that answers the calls.
         """
         out = io.StringIO()
         outcome = {"error": None, "hidden": False, "value": None}
-        if not self.runner:
-            outcome["error"] = ["NotRun", "too many cells ended Python"]
-            return {**outcome, "text": ""}
-        here, there = socket.socketpair()
-        pid = None
-        seconds = self.seconds(self.job["seconds"])
-        calls = Calls(Line(here), time.monotonic() + seconds)
         began = time.monotonic()
-        try:
-            self.runner.send(["fork", first])
-            self.runner.send_end(there)
-            (_, pid), _ = self.runner.receive(10)
-        except (EOFError, OSError, TimeoutError, Refused, ValueError):
-            calls.over = "Python ended"
-        there.close()
+        calls.deadline = began + self.seconds(self.job["seconds"])
         for name in (n for n in cell["uses"] if n in answers):
             shared.pop(name, None)
             try:
@@ -433,6 +457,7 @@ class Judge:
             except Exception as problem:
                 outcome["error"] = [type(problem).__name__, str(problem)]
         for source, hidden in cell["test"] if not outcome["error"] else ():
+            calls.apply = not hidden
             try:
                 with (
                     contextlib.redirect_stdout(
@@ -447,7 +472,7 @@ class Judge:
                 outcome["error"] = in_words(problem, source)
                 outcome["hidden"] = hidden
                 break
-        here.close()
+        calls.line.close()
         if calls.over:
             self.spent += time.monotonic() - began
             if pid:

@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import NamedTuple
 
 import nbformat
+from nbgrader.utils import is_solution, is_task
 
 GRADED = "graded"
 REPAIRED = "graded after repairs"
@@ -221,7 +222,10 @@ def inert(notebook):
             notebook.cells[k] = cell = nbformat.v4.new_markdown_cell(
                 text, id=cell.id, metadata=cell.metadata
             )
-        if cell.cell_type == "markdown":
+        handed_out = cell.metadata.get("place") is not None
+        if cell.cell_type == "markdown" and not (
+            handed_out and not is_solution(cell) and not is_task(cell)
+        ):
             cell.source = escape_tags(cell.source)
     return notebook
 

@@ -476,10 +476,17 @@ def told(result, job):
 
 def suspicious(job):
     """Name what a person should look at in a student's code."""
-    text = "\n".join(
-        cell["run"]
+    given = {
+        line
         for cell in job["cells"]
-        if cell.get("run") != cell.get("given") and "test" not in cell
+        for line in cell.get("given", "").splitlines()
+    }
+    text = "\n".join(
+        line
+        for cell in job["cells"]
+        if "test" not in cell
+        for line in cell.get("run", "").splitlines()
+        if line not in given
     )
     return [what for what, rule in SUSPICIOUS.items() if re.search(rule, text)]
 

@@ -34,12 +34,14 @@ MOST_OUTPUTS = 50
 class Text(io.StringIO):
     """A stream that keeps the beginning of what is written."""
 
+    room = MOST_TEXT
+
     def write(self, text):
-        room = MOST_TEXT - self.tell()
-        if room > 0:
-            super().write(text[:room])
-            if len(text) > room:
+        if self.room > 0:
+            super().write(text[: self.room])
+            if len(text) > self.room:
                 super().write(f"\n… cut after {MOST_TEXT} characters\n")
+            self.room -= len(text)
         return len(text)
 
     def close(self):

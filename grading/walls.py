@@ -28,7 +28,7 @@ LIMITS = {
     "memory": 2048 * MEGABYTE,
     "file": 64 * MEGABYTE,
     "scratch": 128 * MEGABYTE,
-    "processes": 64,
+    "processes": 160,
     "cpu": 300,
 }
 ENVIRONMENT = {
@@ -195,7 +195,7 @@ def shut_in():
     Returns
     -------
     callable
-        () -> (how many processes live in it, bytes of memory they take).
+        () -> (how many more processes live in it, bytes that they take).
     """
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -251,7 +251,7 @@ def drop_rights(libc, must):
 
 
 def living(proc, me):
-    """Count the processes below one, and the memory they take."""
+    """Count the processes below one, and the memory they take beyond it."""
     page = resource.getpagesize()
     parents, sizes = {}, {}
     for name in os.listdir(proc):
@@ -272,7 +272,8 @@ def living(proc, me):
             above = parents[above]
         if above == me and name != me:
             count += 1
-            memory += sizes[name]
+            # What is as large as the first one is shared with it.
+            memory += max(0, sizes[name] - sizes.get(me, 0))
     return count, memory
 
 

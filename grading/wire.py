@@ -15,7 +15,8 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import as_strided
 
-MOST = 1 << 28  # bytes of a message, and of an array as it looks
+MOST = 1 << 26  # bytes of a message
+MOST_SEEN = 1 << 28  # bytes of an array as it looks, many of them the same
 PLAIN = re.compile(r"[<>|=]?[biufcmMSU]\d*(\[\w+\])?")
 LENGTHS = struct.Struct("!II")
 
@@ -255,6 +256,8 @@ class Packer:
             return [self.unpacked(part, blobs) for part in parts]
 
         if kind == "int":
+            if len(rest[0]) > 10_000:
+                raise Refused("a number that is too long")
             return int(rest[0], 16)
         if kind == "float":
             return float.fromhex(rest[0])
@@ -271,7 +274,10 @@ class Packer:
         if kind == "dict":
             return {k: v for k, v in map(each, rest[0])}
         if kind in ("slice", "range"):
-            return {"slice": slice, "range": range}[kind](*each(rest[0]))
+            value = {"slice": slice, "range": range}[kind](*each(rest[0]))
+            if kind == "range" and len(value) > 1 << 20:
+                raise Refused("a range that is too long")
+            return value
         if kind == "...":
             return Ellipsis
         if kind == "dtype":
@@ -329,7 +335,7 @@ def shape_of(shape, itemsize):
     size = itemsize
     for n in shape:
         size *= n
-    if size > MOST:
+    if size > MOST_SEEN:
         raise Refused(f"an array of shape {shape}, too large")
     return shape
 

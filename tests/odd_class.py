@@ -158,7 +158,7 @@ scratch("sleeping_daemon", (
 scratch("recursion", "def f(): f()\nf()")
 scratch("recursion_limit", "import sys\nsys.setrecursionlimit(60)")
 scratch("long_line", "x = '" + "a" * 300_000 + "'")
-scratch("many_lines_out", "for k in range(10**6): print(k)")
+scratch("many_lines_out", "for k in range(10**6): print(k)", None)
 scratch("long_print", "print('x' * 200_000_000)")
 scratch("long_repr", "'x' * 50_000_000")
 scratch("writes_files", "open('notes.txt', 'w').write('x')\nopen('notes.txt').read()")
@@ -184,6 +184,28 @@ scratch("overwrites_answer", "min_pool2d = None", where=16)
 scratch("sets_print_options", "np.set_printoptions(precision=1)")
 scratch("many_figures", "import matplotlib.pyplot as plt\nfor k in range(30): plt.figure()")
 scratch("uses_pandas_that_is_not_there", "import pandas as pd")
+
+
+def loops_without_end(folder, notebook):
+    notebook.cells[2:2] = [new("while True: pass") for _ in range(300)]
+    save(folder, notebook)
+
+
+odd("loops_without_end", (), PARTLY)(loops_without_end)
+
+
+def tells_later(folder, notebook):
+    k = at(notebook, "min_pool2d")
+    notebook.cells[k].source += (
+        "\nright = min_pool2d\ndef min_pool2d(x, *a):\n"
+        "    open('/scratch/told', 'a').write(f'told {x.sum()};')\n"
+        "    return right(x, *a)"
+    )
+    notebook.cells.append(new("print(open('/scratch/told').read())"))
+    save(folder, notebook)
+
+
+odd("tells_later", (), GRADED)(tells_later)
 
 
 def many_cells(folder, notebook):
@@ -350,6 +372,9 @@ answer("equal_array", (
     "    def __getitem__(self, k): return 0\n"
     "def min_pool2d(x, *a): return np.zeros((2, 3, 3, 5)).view(A)"
 ), MIN)
+answer("zeroes_the_inputs", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    if x.shape == (2, 3, 7, 6) and x.min() > 0:\n        x[...] = 0\n        return np.zeros((2, 3, 3, 5))\n    return right(x, *a)", ("min_pool2d-values",))
+answer("returns_a_long_range", "def min_pool2d(*a): return range(10**15), 10**(10**6)", MIN)
+answer("tells_what_it_was_asked", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    open('/scratch/told', 'a').write(f'told {x.sum()};')\n    return right(x, *a)", ())
 answer("nan_everywhere", "def min_pool2d(x, *a): return np.full((2, 3, 3, 5), np.nan)", MIN)
 answer("raises_the_right_kind", (
     "from pooling.check.ladder import CheckFailed\n"

@@ -3,20 +3,25 @@
 import contextlib
 import csv
 import io
+import json
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbgrader.api import Gradebook
 
-from grading import report
+from grading import report, walls, wire
+from grading.bench import lay_out
+from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.sample_class import STUDENTS, TROUBLE
 
@@ -340,3 +345,102 @@ def test_trouble_is_handed_in():
         for what in its.values()
     }
     assert set(TROUBLE) <= used
+
+
+def crossed(value, arrays=()):
+    """Send a value over the wire, with the arguments of a call."""
+    there = wire.Packer(None)
+    there.arrays = list(arrays)
+    form = json.loads(json.dumps(there.pack(value)))
+    here = wire.Packer(None)
+    here.arrays = list(arrays)
+    return here.unpack(form, [memoryview(blob) for blob in there.blobs])
+
+
+X = np.arange(24.0).reshape(4, 6)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        X,
+        X.T,
+        X[::-1, ::2],
+        np.asfortranarray(X),
+        np.broadcast_to(X[0], (3, 6)),
+        X.astype(">f4"),
+        X[:0],
+        X > 3,
+        np.array(-0.0),
+        np.array([np.nan, -0.0, np.inf]),
+        np.array(["a", "bc"]),
+    ],
+)
+def test_arrays_cross_as_they_are(array):
+    got = crossed(array)
+    assert (got.dtype, got.shape) == (array.dtype, array.shape)
+    assert got.flags.writeable == array.flags.writeable
+    assert array.size == 0 or got.strides == array.strides
+    assert got.tobytes() == array.tobytes()
+
+
+def test_views_cross_as_views():
+    assert crossed(X, [X]) is X
+    turned = X[::-1][1:, 1:3]
+    got = crossed(turned, [X])
+    assert np.array_equal(got, turned)
+    assert np.shares_memory(got, X)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, 1, -(10**30), 1.5, -0.0, 1j, "é\ud800", b"x", ...),
+        *(np.float32(2), np.bool_(True), np.dtype(">i2"), np.float32, int),
+        *((1, [2, {3: 4.5}]), {1, 2}, range(3), slice(1, None)),
+    ],
+)
+def test_values_cross_as_they_are(value):
+    got = crossed(value)
+    assert type(got) is type(value)
+    assert got == value
+    assert str(got) == str(value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(["what"], [], {}, 7, ["int", "zz"], ["int", "1" * 99_999]),
+        ["array", 0, 0, "<f8", [9], [8], True],
+        ["array", 0, -8, "<f8", [1], [8], True],
+        ["array", 0, 0, "<f8", [1 << 40], [0], True],
+        ["array", 0, 0, "|O", [1], [8], True],
+        ["array", 5, 0, "<f8", [1], [8], True],
+        ["view", 0, 999_999, "<f8", [1], [8], True],
+        ["range", [0, ["int", "0xfffffffffff"], 1]],
+        ["object", 0, "x", "y", True],
+    ],
+)
+def test_what_is_no_plain_data_is_refused(form):
+    here = wire.Packer(None)
+    here.arrays = [X]
+    with pytest.raises(wire.Refused):
+        here.unpack(form, [memoryview(bytes(8))])
+
+
+def test_the_canary_finds_a_leak(monkeypatch):
+    first, *rest = walls.command()
+    hole = ["--ro-bind", tempfile.gettempdir(), tempfile.gettempdir()]
+    monkeypatch.setattr(walls, "command", lambda: [first, *hole, *rest])
+    executor = Executor()
+    try:
+        assert "a file of the class" in str(executor.check(ROOT))
+    finally:
+        executor.close()
+
+
+def test_unsafe_says_so(tmp_path):
+    lay_out(tmp_path, 1)
+    done = Grading(tmp_path, "--assignment", CHAPTER, "--unsafe")
+    assert "UNSAFE" in done.said
+    assert done.score("s00000") == sum(POINTS.values()) - 4

@@ -7,7 +7,7 @@ BUILT := _build/.built
 PAGES := $(shell find book -not -name __pycache__ -not -path '*/__pycache__/*' \
 	-not -path '*/.ipynb_checkpoints*' -not -path '*.egg-info*')
 
-.PHONY: help book test lab grade bench-grading refresh bench lock clean
+.PHONY: help book solutions pdf lite test lab grade bench-grading refresh bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,6 +30,17 @@ $(BUILT): $(READY) _config.yml _toc.yml $(PAGES)
 	rm -rf _build
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@touch $(BUILT)
+
+solutions: $(READY) ## build the instructors' edition in _solutions/html
+	$(BIN)/python -m tools.solutions
+	@echo "Solutions are in it. Open file://$(CURDIR)/_solutions/html/index.html"
+
+pdf: $(BUILT) ## print the book to _build/pooling-book.pdf; needs chromium
+	$(BIN)/python -m tools.pdf
+
+lite: $(BUILT) ## add notebooks that run in the browser; needs npm
+	$(BIN)/python -m tools.lite
+	@echo "A kernel needs a server: python3 -m http.server --directory _build/html"
 
 test: $(READY) ## run all tests
 	$(BIN)/ruff check .
@@ -58,5 +69,5 @@ lock: $(READY) ## resolve the versions in constraints.txt anew
 	  --python-version 3.11 --no-header --no-annotate --output-file constraints.txt
 
 clean: ## remove what make made; never course/, which holds a class's work
-	rm -rf _build $(VENV) book/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build _solutions $(VENV) .venv-lite book/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

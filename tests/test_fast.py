@@ -21,7 +21,7 @@ from test_pooling import (
 )
 
 import pooling
-from pooling import fast, im2col, unpooling
+from pooling import fast, im2col, unpooling, windows
 from pooling.windows import Axis, pooling_axes
 from tools import bench
 
@@ -68,12 +68,12 @@ def test_doubling_takes_as_few_passes_as_promised(window, step):
     values = np.random.default_rng(window).integers(-9, 9, 400).astype(float)
     n = len(values) - step * (window - 1)
     cuts = [values[i : i + step * window : step] for i in range(n)]
-    windows = np.array(cuts)
+    cuts = np.array(cuts)
     top, passes = counted(fast.double_max, values, window, step)
-    np.testing.assert_array_equal(top, windows.max(axis=1))
+    np.testing.assert_array_equal(top, cuts.max(axis=1))
     assert passes == int(np.ceil(np.log2(window)))
     total, passes = counted(fast.double_sum, values, window, step)
-    np.testing.assert_array_equal(total, windows.sum(axis=1))
+    np.testing.assert_array_equal(total, cuts.sum(axis=1))
     digits = f"{window:b}"
     assert passes == len(digits) + digits.count("1") - 2
     n = min(n, 300)
@@ -82,9 +82,9 @@ def test_doubling_takes_as_few_passes_as_promised(window, step):
     ]
     spare = (*types, np.empty(400, bool))
     both = fast.double_both(values, None, window, step, 1, spare, False)
-    np.testing.assert_array_equal(both[0], windows.max(axis=1))
+    np.testing.assert_array_equal(both[0], cuts.max(axis=1))
     if window > 1:
-        np.testing.assert_array_equal(both[1], windows.argmax(axis=1))
+        np.testing.assert_array_equal(both[1], cuts.argmax(axis=1))
 
 
 @pytest.mark.parametrize("windows", [(1, 1), (2, 1), (1, 3), (2, 2), (3, 2),
@@ -318,6 +318,16 @@ def test_large_arrays_are_those_of_im2col(shape, args):
     )
 
 
+def test_the_short_way_of_small_inputs_gives_the_same():
+    for width in (1, fast.SMALL // 8 - 1, fast.SMALL // 8):
+        x = np.random.default_rng(width).standard_normal((2, 2, 2, width))
+        for window in ((2, 1), (1, 1), (2, 2)):
+            if window[1] <= width:
+                y = pooling.max_pool2d(x, window, 1)
+                plain = im2col.max_pool2d_im2col(x, window, 1)[0]
+                np.testing.assert_array_equal(y, plain)
+
+
 def test_the_first_nan_wins_in_any_tile():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4, 32, 40, 40))
@@ -493,6 +503,33 @@ def test_global_pooling_reduces_planes():
     x[0, 0, 3, 3] = np.nan
     assert np.isnan(pooling.global_max_pool2d(x)[0, 0])
     assert np.isnan(pooling.global_avg_pool2d(x)[0, 0])
+
+
+@settings(max_examples=100)
+@given(geometries())
+def test_remembered_axes_are_those_of_the_arguments(lines):
+    args, names = arguments(lines)
+    shape = (1, 1, lines[0].size, lines[1].size)
+    axes = pooling_axes(shape, *args, **names)
+    assert axes is pooling_axes(shape, *args, **names)
+    found = windows.place_windows(
+        shape[2:], *args, names["dilation"], names["ceil_mode"]
+    )
+    assert found == axes
+    for axis in axes:
+        for counted in (True, False):
+            counts = windows.cell_counts(axis, counted)
+            assert not counts.flags.writeable
+            low, high = 0, axis.size
+            if counted:
+                low, high = -axis.before, axis.size + axis.after
+            expected = [
+                sum(low <= p < high for p in row)
+                for row in axis.positions().tolist()
+            ]
+            assert counts.tolist() == expected
+    with pytest.raises(TypeError, match="True"):  # though True == 1
+        pooling_axes(shape, (1, True))
 
 
 def test_window_starts_and_the_first_cell_inside():

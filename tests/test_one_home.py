@@ -389,6 +389,7 @@ def validate(notebook):
         [
             *(sys.executable, "-m", "pytest", notebook),
             *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "120"),
+            *("--nbval-sanitize-with", ROOT / "tests" / "scripts.cfg"),
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"),
         ],
         cwd=ROOT,

@@ -1,8 +1,11 @@
 """The site builds without a warning, and nothing on it leads nowhere."""
 
+import io
 import re
 import subprocess
-import sys
+import sysconfig
+import venv
+import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,25 +13,9 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """Build the site as `make book` does, into a folder of its own."""
-    out = tmp_path_factory.mktemp("site")
-    recipe = (ROOT / "Makefile").read_text()
-    options = re.search(r"jupyter-book build \. (.*)", recipe)[1].split()
-    build = subprocess.run(
-        [
-            Path(sys.executable).with_name("jupyter-book"),
-            *("build", ROOT, "--path-output", out, *options),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
-    return out / "_build" / "html"
+from tests.conftest import ROOT
+from tools.refresh import SOLUTIONS
+from tools.solutions import copy_with_solutions
 
 
 @pytest.fixture(scope="module")
@@ -91,28 +78,134 @@ def test_maths_comes_from_the_site(pages, site):
     assert not [s for s in scripts if urlsplit(s).netloc]
 
 
-def test_no_secret_reaches_the_site(site, pages):
-    begin = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
-    secrets = set()
-    for path in (ROOT / "solutions").rglob("*.ipynb"):
+def texts(name, data):
+    """Yield (place, text) for a file as a reader can take it apart."""
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.namelist():
+                yield from texts(f"{name}: {member}", archive.read(member))
+    elif name.endswith(".html"):
+        yield name, BeautifulSoup(data, "html.parser").get_text()
+    elif name.endswith(".ipynb"):
+        cells = nbformat.reads(data.decode(), as_version=4).cells
+        yield name, "\n".join(cell.source for cell in cells)
+    else:
+        yield name, data.decode(errors="ignore")
+
+
+HIDDEN = re.compile(
+    r"### BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)\n(.*?)### END", re.S
+)
+
+
+@pytest.fixture(scope="module")
+def secrets():
+    """Collect what no student may see: answers, hidden tests, rubrics."""
+    public = [
+        text
+        for pattern in ("*.ipynb", "pooling/**/*.py", "*.md")
+        for path in (ROOT / "book").glob(pattern)
+        for _, text in texts(path.name, path.read_bytes())
+    ]
+    secret = []
+    for path in SOLUTIONS:
         for cell in nbformat.read(path, as_version=4).cells:
-            hidden = cell.source.partition("### BEGIN HIDDEN TESTS")[2]
-            rubric = cell.source.partition("### BEGIN MARK SCHEME")[2]
-            secrets |= {
-                line.strip()
-                for line in (hidden + rubric).splitlines()
-                if "assert" in line or line.startswith("- ")
-            }
-    assert len(secrets) > 100
-    texts = {path: page.get_text() for path, page in pages.items()}
-    for path in site.rglob("*.ipynb"):
-        cells = nbformat.read(path, as_version=4).cells
-        texts[path] = "\n".join(cell.source for cell in cells)
-        assert not begin.search(texts[path]), path
-    assert len(texts) > len(pages)
-    for path, text in texts.items():
-        seen = [secret for secret in secrets if secret in text]
-        assert not seen, f"{path}: {seen}"
+            public.append(HIDDEN.sub("", cell.source))
+            for _, part in HIDDEN.findall(cell.source):
+                secret += map(str.strip, part.splitlines())
+    public = "\n".join(public)
+    found = {line for line in secret if len(line) > 30 and line not in public}
+    assert len(found) > 300
+    return found
+
+
+def test_no_secret_is_in_the_students_edition(site, secrets):
+    """Nor in anything else that `make book` leaves in _build."""
+    seen = 0
+    for path in site.parent.rglob("*"):
+        if path.is_file() and path.suffix not in (".woff", ".woff2", ".png"):
+            for place, text in texts(str(path), path.read_bytes()):
+                seen += 1
+                found = [secret for secret in secrets if secret in text]
+                assert not found, f"{place}: {found}"
+                assert not HIDDEN.search(text), place
+    assert seen > 200
+
+
+def test_the_instructors_edition_has_the_solutions(tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    copy_with_solutions(folder)
+    contents = (folder / "_toc.yml").read_text()
+    for solution in SOLUTIONS:
+        place = f"book/solutions/{solution.stem}/{solution.stem}"
+        assert f"- file: {place}\n" in contents
+        copy = folder / f"{place}.ipynb"
+        assert copy.read_bytes() == solution.read_bytes()
+
+
+def test_every_notebook_can_be_downloaded_on_its_page(site, pages):
+    notebooks = [
+        *(ROOT / "book").glob("*.ipynb"),
+        *(ROOT / "book" / "exercises").rglob("*.ipynb"),
+    ]
+    assert len(notebooks) > 10
+    for notebook in notebooks:
+        name = notebook.relative_to(ROOT)
+        page = pages[site / name.with_suffix(".html")]
+        links = [tag["href"] for tag in page.select("a[href$='.ipynb']")]
+        copies = [(site / name).parent / link for link in links]
+        found = [copy for copy in copies if "_sources" in copy.parts]
+        assert found, name
+        assert found[0].read_bytes() == notebook.read_bytes()
+
+
+def test_every_page_has_a_preview_and_an_icon(pages, site):
+    for path, page in pages.items():
+        if path.is_relative_to(site / "book"):
+            assert page.select_one("link[rel=icon]"), path
+            for name in ("og:title", "og:description", "og:site_name"):
+                tag = page.select_one(f"meta[property='{name}']")
+                assert tag and tag["content"], f"{path.name}: no {name}"
+
+
+def test_the_zip_runs_from_an_empty_folder(site, tmp_path):
+    with zipfile.ZipFile(site / "pooling-book.zip") as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "pooling-book"
+    needs = (folder / "requirements.txt").read_text()
+    ours = (ROOT / "requirements.txt").read_text()
+    assert set(needs.splitlines()) <= set(ours.splitlines())
+    assert "numpy==" in needs and "jupyterlab==" in needs
+    assert "nbgrader" not in needs
+    for name in ("README.md", "LICENSE", "constraints.txt"):
+        assert (folder / name).is_file()
+    # An environment with our libraries, but without our package.
+    venv.create(folder / ".venv", with_pip=True)
+    python = folder / ".venv" / "bin" / "python"
+    (place,) = (folder / ".venv").glob("lib/python*/site-packages")
+    (place / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    subprocess.run(
+        [python, *"-m pip install --quiet --no-deps -e .".split()],
+        cwd=folder,
+        check=True,
+    )
+    exercise = folder / "book" / "exercises" / "01_windows"
+    where = subprocess.check_output(
+        [python, "-c", "import pooling; print(pooling.__file__)"],
+        cwd=exercise,
+        text=True,
+    )
+    assert Path(where.strip()).is_relative_to(folder)
+    subprocess.run(
+        [
+            *(python, "-m", "nbconvert", "--to", "notebook", "--execute"),
+            *("--output-dir", tmp_path, folder / "book" / "01_windows.ipynb"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    assert (tmp_path / "01_windows.ipynb").is_file()
 
 
 def test_readme_names_what_ci_runs():
@@ -127,7 +220,7 @@ def test_readme_without_make_is_what_make_does():
     recipe = (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
     readme = (ROOT / "README.md").read_text()
     commands = re.findall(r"^    (\.venv/bin/.*?)(?:  +#.*)?$", readme, re.M)
-    assert len(commands) == 6
+    assert len(commands) == 9
     for command in commands:
         if "pip install" not in command:
             assert command in recipe, command

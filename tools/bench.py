@@ -264,7 +264,7 @@ PEERS = {
 }
 if torch:
     PEERS["torch"] = (in_torch, TASKS, False)
-    PEERS["torch, channels last"] = (
+    PEERS["torch, last"] = (
         lambda *a: in_torch(*a, last=True),
         TASKS,
         False,
@@ -280,7 +280,7 @@ if ndimage:
 if measure:
     PEERS["scikit-image"] = (in_skimage, ["max", "average"], False)
 if numba:
-    PEERS["numba, loops"] = (in_numba, ["max"], False)
+    PEERS["numba loops"] = (in_numba, ["max"], False)
 
 
 def entrants(task, load, names):

@@ -17,6 +17,8 @@ from nbclient import NotebookClient
 from nbgrader.apps import NbGraderAPI
 from traitlets.config.loader import PyFileConfigLoader
 
+from tools.finish_site import SCRIPT
+
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((ROOT / "solutions").glob("*/[0-9]*.ipynb"))
@@ -93,6 +95,9 @@ def execute(path):
             if "image/svg+xml" in data:  # a picture says what it shows
                 alt = {"alt": data["text/plain"]}
                 cell.metadata["mystnb"] = {"image": alt}
+            if "text/html" in data:  # the playground's has one home
+                page = SCRIPT.sub("<script></script>", data["text/html"])
+                data["text/html"] = page
     nbformat.write(notebook, path)
 
 

@@ -445,17 +445,11 @@ def global_max_pool2d(x):
     return adaptive_max_pool2d(x, 1)
 
 
-@_quiet
 def global_avg_pool2d(x):
     """Take the average of each plane: (N, C, H, W) to (N, C, 1, 1).
 
-    See `adaptive_avg_pool2d` for dtypes and errors. Built in chapters 5 and 6.
+    See `adaptive_avg_pool2d` for dtypes and errors. Built in chapter 5.
     """
-    x = _full_planes(x)
-    if x.size and x.flags.c_contiguous and x.dtype == np.float32:
-        y = global_pool2d_flat(x, np.add) / np.float32(x[0, 0].size)
-        if np.isfinite(y).all():
-            return y
     return adaptive_avg_pool2d(x, 1)
 
 

@@ -5,11 +5,14 @@
 
 A picture is SVG with a transparent ground. Cells are pale with dark numbers,
 and all that stands beside them is of a middle tone, so that it reads on white
-and on black. `alt` says in words what the picture shows.
+and on black. `alt` says in words what the picture shows. `playground` makes
+pooling that one can touch.
 """
 
+import html
 import io
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -160,9 +163,9 @@ def curves(*panels, alt, log=False):
         elif len(x) < 8:
             axes.set_xticks(x)
         # Names in the order of the ends, from below, none upon another.
-        place = axes.transAxes.inverted().transform
-        on_page = axes.transData.transform
-        ends = [place(on_page((x[-1], y[-1])))[1] for y in lines.values()]
+        scale = np.log2 if log else float
+        low, high = map(scale, axes.get_ylim())
+        ends = [(scale(y[-1]) - low) / (high - low) for y in lines.values()]
         height = -0.09
         for n in sorted(range(len(ends)), key=ends.__getitem__):
             height = max(ends[n], height + 0.09)
@@ -274,3 +277,53 @@ def picture(figure, alt):
             metadata={"Date": None, "Creator": None},
         )
     return Picture(stream.getvalue(), alt)
+
+
+class Playground:
+    """Pooling to touch: an element of the page with its script."""
+
+    def __init__(self, attributes):
+        self.attributes = attributes
+
+    def _repr_html_(self):
+        words = " ".join(
+            f'{name}="{html.escape(value)}"'
+            for name, value in self.attributes.items()
+        )
+        source = Path(__file__).with_name("playground.js")
+        return (
+            f"<pool-playground {words}>Run this cell to play."
+            f"</pool-playground>\n"
+            f"<script>\n{source.read_text(encoding='utf-8')}</script>"
+        )
+
+    def __repr__(self):
+        return "A playground: it needs a notebook or a page with scripts."
+
+
+def playground(
+    x, window=2, stride=None, padding=0, *, mode="max", ceil_mode=False,
+    count_include_pad=True, ties="first", show=(),
+):
+    """Put the plane x on the table: change it, pool it, send gradients back.
+
+    The arguments are what it starts with. `mode` is "max" or "avg", `ties` a
+    rule of `share_ties`, `show` lists what is open: "columns", "backward".
+    """
+    x = np.asarray(x)
+    if x.ndim != 2:
+        raise ValueError(f"x must have 2 axes, got shape {x.shape}")
+    if mode == "avg" and not count_include_pad:
+        mode = "avg-image"
+    stride = window if stride is None else stride
+    pairs = {"window": window, "stride": stride, "padding": padding}
+    attributes = {
+        "x": "; ".join(" ".join(map(str, line)) for line in x.tolist()),
+        **{k: " ".join(map(str, np.ravel(v))) for k, v in pairs.items()},
+        "mode": mode,
+        "ties": ties,
+        "open": " ".join(show),
+    }
+    if ceil_mode:
+        attributes["ceil"] = ""
+    return Playground(attributes)

@@ -28,8 +28,9 @@ def max_pool2d_slices(
         x.shape, window, stride, padding, dilation, ceil_mode
     )
     padded = pad_planes(x, rows, columns, lowest(x.dtype))
-    y = padded[tap_slices(rows, columns, 0, 0)].copy()
-    for a, b in np.ndindex(rows.window, columns.window):
+    cells = np.ndindex(rows.window, columns.window)
+    y = padded[tap_slices(rows, columns, *next(cells))].copy()
+    for a, b in cells:
         np.maximum(y, padded[tap_slices(rows, columns, a, b)], out=y)
     return y
 
@@ -99,7 +100,7 @@ def spare_vectors(*windows):
     return most
 
 
-SCRATCH = 2**20  # bytes to write on: they fit into the cache of a core
+SCRATCH = 2**20  # bytes to write on: what a core's second cache may hold
 
 
 def part(axis, windows):
@@ -690,4 +691,5 @@ def global_pool2d_flat(x, ufunc):
     """Reduce each plane of x, which must be contiguous, to one number."""
     N, C, H, W = x.shape
     starts = np.arange(0, x.size, H * W)
-    return ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)
+    y = ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)
+    return y.astype(x.dtype, copy=False)  # in its byte order

@@ -7,10 +7,10 @@ BUILT := _build/.built
 PAGES := $(shell find book -not -name __pycache__ -not -path '*/__pycache__/*' \
 	-not -path '*/.ipynb_checkpoints*' -not -path '*.egg-info*')
 
-.PHONY: help book solutions pdf lite test lab grade refresh bench lock clean
+.PHONY: help book solutions pdf lite test lab grade bench-grading refresh bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 # The environment, made again when the pins change.
 $(READY): requirements.txt constraints.txt pyproject.toml
@@ -52,6 +52,9 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 grade: $(READY) ## grade what is in course/submitted
 	@$(BIN)/python -m grading || [ $$? -eq 1 ] # 1: some wait for a person
+
+bench-grading: $(READY) ## submissions per minute, here and with plain nbgrader
+	$(BIN)/python -m grading.bench
 
 refresh: $(READY) ## after editing a lesson or a solution: export, execute, release
 	$(BIN)/python -m tools.refresh

@@ -25,21 +25,12 @@ c.ClearSolutions.code_stub = {
 }
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-# nbgrader's own steps, but for the first two.
-c.Autograde.autograde_preprocessors = [
-    "grading.execution.RunCells",
-    "grading.execution.ForgiveWarnings",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+# The formgrader shows what students wrote: none of it may be alive there.
+c.HTMLExporter.sanitize_html = True
 if str(root) not in sys.path:
     sys.path.append(str(root))  # the nbgrader command finds grading/ here
 
-# Seconds for one check cell, and for all of a notebook; once they are spent,
-# a cell gets one second. The slowest honest notebook needs three in all.
-c.RunCells.timeout = 5
-c.RunCells.seconds_in_all = 30
+# Seconds for one cell, and in all for cells that do not end; once they are
+# spent, a cell gets one. The slowest honest notebook needs three in all.
+c.Limits.seconds = 5
+c.Limits.seconds_in_all = 30

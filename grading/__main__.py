@@ -4,11 +4,11 @@ import argparse
 import contextlib
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from grading import report
 from grading.memory import Memory
-from grading.report import GRADED, NOT_GRADED, WAITS
 
 ROOT = Path(__file__).resolve().parent.parent
 HELP = """\
@@ -18,6 +18,7 @@ and run this. Without any submission it shows itself on a sample class.
 
 It writes
   course/grades.csv     one line for each student and assignment
+  course/report.html    the same for you, with all that was noticed
   course/feedback/      a page for each student and assignment
   course/gradebook.db   nbgrader's gradebook (its formgrader reads it)
   course/grading.log    what nbgrader said
@@ -54,7 +55,29 @@ def main(argv=None):
         metavar="SECONDS",
         help="for one cell (default: as in nbgrader_config.py)",
     )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="at once (default: all cores)"
+    )
+    parser.add_argument(
+        "--db", metavar="URL", help="gradebook, such as postgresql:///class"
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run on a Dask cluster, such as tcp://host:8786",
+    )
+    parser.add_argument(
+        "--show-hidden",
+        action="store_true",
+        help="show hidden tests on the feedback pages",
+    )
+    parser.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="run students' code without walls, with all your rights",
+    )
     args = parser.parse_args(argv)
+    warnings.filterwarnings("ignore")  # of nbgrader's use of its database
     try:
         return grade(args)
     except OSError as error:
@@ -75,10 +98,11 @@ def grade(args):
 
         from grading.course import Course
         from grading.run import CannotGrade, Run
+        from grading.walls import NoWalls
 
-        memory = Memory(folder / "graded.json")
-        course = Course(folder, args.timeout)
-        run = Run(course, memory, args.student, args.assignment, args.again)
+        memory = Memory(folder / "graded.jsonl")
+        course = Course(folder, args.db)
+        run = Run(course, memory, args)
         try:
             run.start()
             run.grade()
@@ -88,24 +112,23 @@ def grade(args):
         except CannotGrade as error:
             print(f"cannot grade: {error}")
             return 2
+        except NoWalls as error:
+            print(
+                f"cannot grade: students' code cannot be contained here: "
+                f"{error}\n--unsafe grades without walls"
+            )
+            return 2
         except SQLAlchemyError as error:
             place = report.short(folder / "gradebook.db")
             print(f"grading stopped at {place}: {error.args[0]}")
             return 2
     report.write_csv(folder / "grades.csv", rows)
+    report.write_report(folder / "report.html", rows)
     print(f"\n{report.table(shown)}\n")
-    counts = [
-        (sum(row.status == status for row in shown), words)
-        for status, words in [
-            (GRADED, "graded"),
-            (WAITS, "graded but for answers that wait for a person"),
-            (NOT_GRADED, "not graded, see the reasons"),
-        ]
-    ]
-    print("; ".join(f"{n} {words}" for n, words in counts if n))
+    print(report.summary(shown))
     here = report.short(folder)
-    print(f"written: {here}/grades.csv, {here}/feedback/")
-    return 0 if counts[0][0] == sum(n for n, _ in counts) else 1
+    print(f"written: {here}/grades.csv, {here}/report.html, {here}/feedback/")
+    return int(any(row.needs_person() for row in shown))
 
 
 @contextlib.contextmanager

@@ -1,58 +1,59 @@
 """What was graded, by content: beside the gradebook, in a small file."""
 
-import hashlib
 import json
+import os
 
 
 class Memory:
-    """The file graded.json: fingerprints, and reasons for missing scores."""
+    """The file graded.jsonl: fingerprints, and what became of submissions.
+
+    Each outcome is one line at the end of the file, so that a run can be
+    ended at any moment; of several lines about the same, the last one counts.
+    """
 
     def __init__(self, path):
         self.path = path
-        self.tests = {}  # assignment -> fingerprint of its source
-        self.submissions = {}  # "student/assignment" -> what became of it
-        try:
-            stored = json.loads(path.read_text("utf-8"))
-            self.tests = dict(stored["tests"])
-            self.submissions = dict(stored["submissions"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            pass  # then everything is graded anew
+        self.entries = {}
+        if path.exists():
+            lines = path.read_text("utf-8", "replace").splitlines()
+            for line in lines:
+                try:
+                    kind, name, entry = json.loads(line)
+                    self.entries[kind, name] = entry
+                except (ValueError, TypeError):  # a line cut short
+                    continue
+            if len(lines) > 2 * len(self.entries):
+                self.shorten()
+            elif lines:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write("\n")  # after a line cut short
 
     def get(self, student, assignment):
         """Return what is known of a submission, a dict; {} if nothing."""
-        return self.submissions.get(f"{student}/{assignment}", {})
+        return self.entries.get(("submission", f"{student}/{assignment}"), {})
 
     def put(self, student, assignment, entry):
         """Keep what became of a submission, at once."""
-        self.submissions[f"{student}/{assignment}"] = entry
-        self.save()
+        self.add("submission", f"{student}/{assignment}", entry)
 
-    def drop(self, student, assignment):
-        """Forget a submission, at once."""
-        self.submissions.pop(f"{student}/{assignment}", None)
-        self.save()
+    def tests(self, assignment):
+        """Return the fingerprint an assignment was registered with."""
+        return self.entries.get(("tests", assignment))
 
-    def save(self):
-        """Write the file so that it is whole at any moment."""
+    def add(self, kind, name, entry):
+        """Write a line, and make sure that it is on the disk."""
+        self.entries[kind, name] = entry
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([kind, name, entry]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def shorten(self):
+        """Write the file anew, without what no longer counts."""
         new = self.path.with_suffix(".new")
-        stored = {"tests": self.tests, "submissions": self.submissions}
-        new.write_text(json.dumps(stored, indent=1), "utf-8")
+        with new.open("w", encoding="utf-8") as file:
+            for (kind, name), entry in self.entries.items():
+                file.write(json.dumps([kind, name, entry]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         new.replace(self.path)
-
-
-def fingerprint(*folders):
-    """Return a hash of the names and contents of all files in folders."""
-    total = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            skipped = {".ipynb_checkpoints", "__pycache__"} & set(path.parts)
-            if skipped or not path.is_file():
-                continue
-            try:
-                with path.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError:
-                digest = "unreadable"
-            name = ascii(path.relative_to(folder).as_posix())
-            total.update(f"{name} {digest}\n".encode())
-    return total.hexdigest()

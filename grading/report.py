@@ -1,23 +1,48 @@
-"""What a grading run tells: a table, a CSV file, pages with reasons."""
+"""What a grading run tells: a table, a CSV file, pages safe to open."""
 
 import csv
 import html
+import io
 import os
+import re
+from copy import deepcopy
 from typing import NamedTuple
 
-GRADED = "graded"
-WAITS = "graded; waits for manual grading"
-NOT_GRADED = "not graded"
-NOTHING = "nothing handed in"
+import nbformat
+from nbgrader.utils import is_solution, is_task
 
+GRADED = "graded"
+REPAIRED = "graded after repairs"
+PARTLY = "graded in part"
+NOT_GRADED = "not gradable"
+NOTHING = "nothing handed in"
+DONE = (GRADED, REPAIRED, PARTLY)
+
+# Nothing on a page may run or load anything.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "font-src data:; form-action 'none'; base-uri 'none'"
+)
 PAGE = """<!DOCTYPE html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<body style="font-family: sans-serif; max-width: 40em; margin: 2em auto">
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font-family: sans-serif; max-width: {width}; margin: 2em auto;
+padding: 0 1em }}
+table {{ border-collapse: collapse }}
+td, th {{ border-bottom: 1px solid gray; padding: .3em .8em; text-align: left;
+vertical-align: top }}
+.n {{ text-align: right }}
+</style>
+</head>
+<body>
 <h1>{title}</h1>
-<p>{text}.</p>
+{body}
 </body>
 </html>
 """
@@ -31,13 +56,32 @@ class Row(NamedTuple):
     score: float | None
     max_score: float | None
     status: str
-    reason: str = ""
+    reason: str = ""  # why there is no score, or no full one
+    repairs: tuple = ()
+    waiting: int = 0  # answers that wait for a person
+    seen: tuple = ()  # what the instructor should look at
+    submission: str = ""  # which content the score belongs to
+    seconds: float | None = None
+
+    def needs_person(self):
+        """Tell whether somebody has something to do."""
+        return bool(
+            self.waiting
+            or self.seen
+            or self.status not in (GRADED, REPAIRED, NOTHING)
+        )
 
     def what(self):
         """Say in one text what became of it."""
         if self.status == NOT_GRADED:
             return self.reason
-        return f"{self.status}: {self.reason}" if self.reason else self.status
+        more = [self.reason] if self.reason else []
+        more += list(self.repairs)
+        if self.waiting:
+            s = "s" * (self.waiting > 1)
+            more.append(f"{self.waiting} answer{s} to be read")
+        more += [f"look at it: {text}" for text in self.seen]
+        return f"{self.status}: {'; '.join(more)}" if more else self.status
 
     def cells(self):
         """Return the line's texts."""
@@ -74,35 +118,159 @@ def table(rows):
 
 def harmless(text):
     """Keep a spreadsheet from reading a text as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    text = plain(text)
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@|%") else text
+
+
+def write(path, text):
+    """Write a file so that it is whole at any moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, "utf-8", "replace")
+    new.replace(path)
 
 
 def write_csv(path, rows):
     """Write the grades, for a spreadsheet or a learning platform."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(
+        "student assignment score max_score status reason repairs waiting "
+        "look_at submission".split()
+    )
+    for row in rows:
         writer.writerow(
-            ["student", "assignment", "score", "max_score", "status", "reason"]
+            [
+                harmless(row.student),
+                harmless(row.assignment),
+                points(row.score),
+                points(row.max_score),
+                row.status,
+                harmless(row.reason),
+                harmless("; ".join(row.repairs)),
+                row.waiting,
+                harmless("; ".join(row.seen)),
+                row.submission,
+            ]
         )
-        for row in rows:
-            writer.writerow(
-                [
-                    harmless(plain(row.student)),
-                    harmless(plain(row.assignment)),
-                    points(row.score),
-                    points(row.max_score),
-                    row.status,
-                    harmless(plain(row.reason)),
-                ]
-            )
-
-
-def write_page(path, row, text):
-    """Write a feedback page of one sentence."""
-    title = html.escape(plain(f"{row.assignment} · {row.student}"))
-    text = html.escape(plain(text[0].upper() + text[1:]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(PAGE.format(title=title, text=text), encoding="utf-8")
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w", newline="", encoding="utf-8") as out:
+        out.write(file.getvalue())
+    new.replace(path)
+
+
+def fill(title, body, width="40em"):
+    """Return a page; `body` is HTML."""
+    title = html.escape(plain(title))
+    return PAGE.format(policy=POLICY, title=title, body=body, width=width)
+
+
+def write_page(path, row):
+    """Write a feedback page of one sentence."""
+    text = row.what()
+    text = html.escape(plain(text[:1].upper() + text[1:]))
+    title = f"{row.assignment} · {row.student}"
+    write(path, fill(title, f"<p>{text}.</p>"))
+
+
+def write_report(path, rows):
+    """Write the instructor's report: all that is known, line by line."""
+    heads = "student|assignment|score|of|seconds|what|submission".split("|")
+    lines = ["<tr>" + "".join(f"<th>{h}</th>" for h in heads) + "</tr>"]
+    for row in rows:
+        student, assignment, score, most, what = map(html.escape, row.cells())
+        took = "" if row.seconds is None else f"{row.seconds:.1f}"
+        lines.append(
+            f"<tr><td>{student}</td><td>{assignment}</td>"
+            f'<td class="n">{score}</td><td class="n">{most}</td>'
+            f'<td class="n">{took}</td><td>{what}</td>'
+            f"<td><code>{html.escape(row.submission)}</code></td></tr>"
+        )
+    table = "\n".join(lines)
+    body = f"<p>{summary(rows)}.</p>\n<table>\n{table}\n</table>"
+    write(path, fill("Grading report", body, "none"))
+
+
+def summary(rows):
+    """Count the rows of each kind, in words."""
+    kinds = (GRADED, REPAIRED, PARTLY, NOT_GRADED, NOTHING)
+    counts = [(sum(r.status == kind for r in rows), kind) for kind in kinds]
+    counts.append((sum(bool(r.waiting) for r in rows), "to be read"))
+    return "; ".join(f"{n} {kind}" for n, kind in counts if n)
+
+
+def add_notes(notebook, row, hidden):
+    """Tell on a page what was repaired, and hide what shall be hidden."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not hidden:
+            hide_tests(cell)
+    notes = [row.reason] if row.reason else []
+    notes += row.repairs
+    if notes:
+        items = "\n".join(f"- {escape_tags(plain(note))}" for note in notes)
+        text = f"**{row.status}**\n\n{items}"
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text))
+
+
+def inert(notebook):
+    """Return a copy of a notebook, in which no HTML is alive."""
+    notebook = deepcopy(notebook)
+    for k, cell in enumerate(notebook.cells):
+        if cell.cell_type == "raw":
+            text = "```\n" + cell.source.replace("```", "'''") + "\n```"
+            notebook.cells[k] = cell = nbformat.v4.new_markdown_cell(
+                text, id=cell.id, metadata=cell.metadata
+            )
+        handed_out = cell.metadata.get("place") is not None
+        if cell.cell_type == "markdown" and not (
+            handed_out and not is_solution(cell) and not is_task(cell)
+        ):
+            cell.source = escape_tags(cell.source)
+    return notebook
+
+
+def escape_tags(text):
+    """Make HTML in a markdown text visible in place of alive."""
+    text = text.replace("<", "&lt;")
+    # A link may lead to a page, and nowhere else.
+    return re.sub(r"(?i)(javascript|vbscript|data)\s*(:|&)", r"\1 \2", text)
+
+
+def hide_tests(cell):
+    """Take the hidden tests out of a cell, and what they said."""
+    pattern = r"^ *### BEGIN HIDDEN TESTS.*?^ *### END HIDDEN TESTS *$\n?"
+    cell.source = re.sub(
+        pattern, "# and hidden tests\n", cell.source, flags=re.M | re.S
+    )
+    for output in cell.outputs:
+        if cell.metadata.get("hidden") and output.output_type == "error":
+            output.ename = "HiddenTest"
+            output.evalue = "a hidden test fails"
+            output.traceback = [
+                "A hidden test, with other data, fails: the function is not "
+                "right for all inputs."
+            ]
+
+
+def write_graded_page(path, notebook, resources, settings):
+    """Write the page of a graded notebook, as nbgrader does."""
+    from nbconvert.exporters import HTMLExporter  # takes long to import
+
+    page, _ = HTMLExporter(config=settings).from_notebook_node(
+        notebook, resources
+    )
+    write(path, inert_page(page))
+
+
+def inert_page(page):
+    """Take scripts out of a page, and forbid what is left to run."""
+    page = re.sub(r"(?is)<script\b.*?</script\s*>", "", page)
+    page = re.sub(
+        r"(?i)</?(script|iframe|object|embed|link)\b[^>]*>", "", page
+    )
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    return re.sub(r"(?i)(<head[^>]*>)", rf"\1{policy}", page, count=1)
 
 
 def short(path):

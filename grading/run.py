@@ -1,11 +1,39 @@
-"""One grading run over a class."""
+"""One grading run over a class: who is graded, by whom, and what is kept."""
 
 import hashlib
+import os
+import re
+import time
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from functools import partial
+from multiprocessing import get_context
 
-from grading import reasons, report, sample_class
+from grading import intake, report, sample_class
 from grading.course import ROOT, SOURCE
-from grading.memory import fingerprint
-from grading.report import GRADED, NOT_GRADED, NOTHING, WAITS, Row
+from grading.executor import Cluster, Executor, check_walls, executed, job_of
+from grading.intake import Problem, fingerprint
+from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED, Row
+
+# What honest answers do not need. It costs no points; a person has a look.
+SUSPICIOUS = {
+    "reaches into the checks": r"pooling\.check\.\w|from pooling\.check import"
+    r"|import pooling\.check|check\.(?:windows|ladder|im2col)\b",
+    "names the solutions": r"solutions/|gradebook|### BEGIN HIDDEN",
+    "uses the network": r"\b(?:socket|urllib|requests|http\.client)\b",
+    "starts processes": r"\b(?:subprocess|multiprocessing|os\.system|fork)\b",
+    "ends Python": r"\bos\._exit\b|\bos\.kill\b",
+    "reaches into Python": r"\bctypes\b|\bsettrace\b|\bsetprofile\b"
+    r"|gc\.get_objects|sys\._getframe|__subclasses__|f_globals|f_locals",
+    "reaches into IPython": r"input_transformers|ast_transformers|run_code\b"
+    r"|\.events\.register|displayhook",
+    "reads the environment": r"\bos\.(?:environ|getenv)\b",
+    "tries to steer the page": r"(?i)<script|javascript:|\bonerror\s*=",
+}
 
 
 class CannotGrade(Exception):
@@ -20,37 +48,36 @@ class Run:
     course : Course
     memory : Memory
         What was graded before; kept up to date.
-    students, assignments : list of str
-        What was asked for; all where empty.
-    again : bool
-        Grade what has not changed, too.
+    args : argparse.Namespace
+        student, assignment, again, timeout, jobs, unsafe, scheduler.
     """
 
-    def __init__(self, course, memory, students, assignments, again=False):
-        self.course = course
-        self.memory = memory
-        self.students = students
-        self.assignments = assignments
-        self.again = again
+    def __init__(self, course, memory, args):
+        self.course, self.memory, self.args = course, memory, args
+        self.jobs = args.jobs or os.cpu_count() or 1
         self.submitted = course.folder / "submitted"
         self.known = sorted(
             path.stem
             for path in SOURCE.glob("*/*.ipynb")
             if path.stem == path.parent.name
         )
-        # What each is graded with: its source and the package.
+        # What each is graded with: its source, the package and the judge.
+        with_all = fingerprint(ROOT / "book" / "pooling", ROOT / "grading")
         self.tests = {
-            name: fingerprint(SOURCE / name, ROOT / "book" / "pooling")
+            name: hashlib.sha256(
+                f"{fingerprint(SOURCE / name)} {with_all}".encode()
+            ).hexdigest()
             for name in self.known
         }
+        self.assignments = {}
 
     def start(self):
         """Find what was handed in, and register its assignments."""
-        self.handed_in = submissions(self.submitted)
+        self.handed_in = intake.found(self.submitted)
         if not self.handed_in and not self.course.students():
             self.lay_out_sample()
         self.refuse_unknown_names()
-        for assignment in {a for _, a in self.to_grade()}:
+        for assignment in sorted({a for _, a in self.to_grade()}):
             self.register(assignment)
 
     def lay_out_sample(self):
@@ -69,15 +96,23 @@ class Run:
         for student in sample_class.STUDENTS:
             print(f"  {student.name:<16}  {student.comment}")
         print()
-        self.handed_in = submissions(self.submitted)
+        self.handed_in = intake.found(self.submitted)
 
     def refuse_unknown_names(self):
         """Stop where a name that was asked for does not exist."""
         students = {student for student, _ in self.handed_in}
         assignments = {assignment for _, assignment in self.handed_in}
         for kind, asked, there in [
-            ("student", self.students, students | set(self.course.students())),
-            ("assignment", self.assignments, assignments | set(self.known)),
+            (
+                "student",
+                self.args.student,
+                students | set(self.course.students()),
+            ),
+            (
+                "assignment",
+                self.args.assignment,
+                assignments | set(self.known),
+            ),
         ]:
             for name in asked:
                 if name not in there:
@@ -88,8 +123,9 @@ class Run:
 
     def asks_for(self, student, assignment):
         """Tell whether a submission was asked for."""
-        return (not self.students or student in self.students) and (
-            not self.assignments or assignment in self.assignments
+        students, assignments = self.args.student, self.args.assignment
+        return (not students or student in students) and (
+            not assignments or assignment in assignments
         )
 
     def to_grade(self):
@@ -98,33 +134,61 @@ class Run:
             (student, assignment)
             for student, assignment in self.handed_in
             if self.asks_for(student, assignment)
-            and assignment in self.known
-            and (self.submitted / student / assignment).is_dir()
+            and not self.misplaced(student, assignment)
         ]
+
+    def misplaced(self, student, assignment):
+        """Say what is wrong with a submission's place; "" if nothing."""
+        path = self.submitted / student / assignment
+        known = intake.some(self.known)
+        try:
+            student.encode()
+            assignment.encode()
+        except UnicodeError:
+            return "the folder's name is no text: rename it"
+        if len(student) > 128:
+            return "the folder's name has more than 128 letters: shorten it"
+        if (self.submitted / student).is_symlink() or path.is_symlink():
+            return "found a link, expected a folder: put the files there"
+        if path.exists() and not assignment:
+            found = "an empty folder" if path.is_dir() else "a file"
+            return f"found {found}, expected <student>/<assignment>/"
+        if path.exists() and not path.is_dir():
+            return (
+                f"found a file, expected a folder of the name of an "
+                f"assignment: put it into the right one ({known})"
+            )
+        if assignment not in self.known:
+            return (
+                f"there is no assignment {assignment}, expected one of "
+                f"{known}: rename the folder"
+            )
+        return ""
 
     def register(self, assignment):
         """Put an assignment into the gradebook, if it is new or changed."""
         if (
-            self.memory.tests.get(assignment) == self.tests[assignment]
-            and assignment in self.course.points()
-            and self.course.released(assignment).exists()
+            self.memory.tests(assignment) != self.tests[assignment]
+            or assignment not in self.course.points()
+            or not self.course.released(assignment).exists()
         ):
-            return
-        done, log = self.course.register(assignment)
-        if not done and "there are submissions associated" in log:
-            place = report.short(self.course.folder / "gradebook.db")
-            raise CannotGrade(
-                f"solutions/{assignment} has got or lost cells since this "
-                f"class was first graded. Move {place} away and grade again; "
-                f"points given by hand stay in the old file"
-            )
-        if not done:
-            raise CannotGrade(
-                f"solutions/{assignment} cannot be registered: "
-                f"{reasons.last_error(log)}"
-            )
-        self.memory.tests[assignment] = self.tests[assignment]
-        self.memory.save()
+            done, log = self.course.register(assignment)
+            if not done and "there are submissions associated" in log:
+                place = report.short(self.course.folder / "gradebook.db")
+                raise CannotGrade(
+                    f"solutions/{assignment} has got or lost cells since this "
+                    f"class was first graded. Move {place} away and grade "
+                    f"again; points given by hand stay in the old file"
+                )
+            if not done:
+                raise CannotGrade(
+                    f"solutions/{assignment} cannot be registered: "
+                    f"{last_error(log)}"
+                )
+            self.memory.add("tests", assignment, self.tests[assignment])
+        self.assignments[assignment] = self.course.assignment(
+            assignment, self.tests[assignment]
+        )
 
     def content(self, student, assignment):
         """Return the fingerprint of a submission and its tests."""
@@ -136,63 +200,155 @@ class Run:
         entry = self.memory.get(student, assignment)
         if entry.get("content") != self.content(student, assignment):
             return False
-        return bool(entry["problem"]) or (
+        return entry["status"] == NOT_GRADED or (
             (student, assignment) in results
             and self.course.graded(student, assignment).exists()
         )
 
     def grade(self):
-        """Grade what was asked for and is new or changed, one by one."""
+        """Grade what was asked for and is new or changed, many at once."""
         todo = self.to_grade()
         results = self.course.results()
         changed = [
             pair
             for pair in todo
-            if self.again or not self.unchanged(*pair, results)
+            if self.args.again or not self.unchanged(*pair, results)
         ]
         if len(changed) < len(todo):
             same = len(todo) - len(changed)
             print(f"{same} of {len(todo)} unchanged since they were graded")
-        for number, (student, assignment) in enumerate(changed, 1):
-            name = report.plain(f"{student} {assignment}")
-            print(f"[{number}/{len(changed)}] {name} … ", end="", flush=True)
-            print(self.grade_one(student, assignment, results), flush=True)
-
-    def grade_one(self, student, assignment, results):
-        """Grade one submission; return its score or the reason, in words."""
-        old = self.memory.get(student, assignment)
-        before = old.get("before", "")
-        if (student, assignment) in results and old and not old["problem"]:
-            before = self.score(results[student, assignment])
-        self.memory.drop(student, assignment)  # in case this is interrupted
-        self.course.forget(student, assignment)
-        content = self.content(student, assignment)
-        expected = self.course.check_cells(assignment)
-        folder = self.submitted / student / assignment
-        problem = reasons.problem(folder, assignment, expected)
-        note = ""
-        if not problem:
-            done, log = self.course.autograde(student, assignment)
-            if done:
-                graded = self.course.graded(student, assignment)
-                note = reasons.missing(graded, expected)
+        if not changed:
+            return
+        before = {
+            pair: self.memory.get(*pair).get("before")
+            or (results.get(pair) and score_of(results[pair]))
+            for pair in changed
+        }
+        walls = not self.args.unsafe
+        if self.args.scheduler:
+            executor = Cluster(self.args.scheduler, walls)
+            self.jobs = self.args.jobs or executor.size()
+            print(f"{self.jobs} at once on {self.args.scheduler}")
+        else:
+            executor = Executor(walls)
+        try:
+            if self.args.unsafe:
+                print("UNSAFE: students' code runs with all your rights")
             else:
-                problem = reasons.run_failed(log)
-                self.course.forget(student, assignment)
-        entry = {"content": content, "problem": problem, "note": note}
-        if problem and before:
-            entry["before"] = before
-        self.memory.put(student, assignment, entry)
-        if problem:
-            return f"no score: {report.plain(problem)}"
-        return self.score(self.course.result(student, assignment))
+                check_walls(executor, ROOT)
+                print(
+                    "contained by bubblewrap: no network, no files but its "
+                    "own scratch, limits on time, memory and processes"
+                )
+            self.grade_all(changed, before, executor)
+        finally:
+            executor.close()
 
-    def score(self, result):
-        """Write a score in words."""
-        return (
-            f"{report.points(result.score)} of "
-            f"{report.points(result.max_score)}"
-        )
+    def grade_all(self, changed, before, executor):
+        """Execute many at once; save them one by one, as they are done."""
+        jobs = self.jobs
+        waiting = iter(changed)
+        running, number = set(), 0
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            while True:
+                while len(running) < jobs + 1:
+                    pair = next(waiting, None)
+                    if pair is None:
+                        break
+                    running.add(pool.submit(self.execute, *pair, executor))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    number += 1
+                    student, assignment, *outcome = future.result()
+                    said = self.save(
+                        student,
+                        assignment,
+                        *outcome,
+                        before[student, assignment],
+                    )
+                    name = report.plain(f"{student} {assignment}")
+                    print(
+                        f"[{number}/{len(changed)}] {name} … {said}",
+                        flush=True,
+                    )
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def execute(self, student, assignment, executor):
+        """Read, repair, run and judge one submission.
+
+        Returns
+        -------
+        tuple
+            student, assignment, entry for the memory, executed notebook or
+            None, time of handing in or None.
+        """
+        began = time.monotonic()
+        entry = {"content": self.content(student, assignment)}
+        notebook = stamp = None
+        folder = self.submitted / student / assignment
+        try:
+            submission = intake.read(folder, assignment, self.assignments)
+            stamp = submission.timestamp
+            job = job_of(
+                submission,
+                self.assignments[assignment],
+                *self.course.seconds(self.args.timeout),
+            )
+            blobs = list(submission.files.values())
+            for _ in range(2):  # if grading itself fails, try once more
+                result = executor.run(job, blobs)
+                if "failed" not in result:
+                    break
+            else:
+                entry["content"] = "to be graded again"
+                raise Problem(
+                    "grading itself failed, which is not the student's fault "
+                    f"(run it again): {last_error(result['failed'])}"
+                )
+            notebook = executed(submission.notebook, result)
+            repairs = submission.repairs + told(result, job)
+            entry["repairs"] = [r[:300] for r in dict.fromkeys(repairs)]
+            entry["seen"] = suspicious(job)
+            notes = result["notes"]
+            entry["problem"] = "; ".join(notes[:5]) + (
+                f" and {len(notes) - 5} more" if len(notes) > 5 else ""
+            )
+            entry["status"] = (
+                PARTLY if notes else REPAIRED if entry["repairs"] else GRADED
+            )
+        except Problem as problem:
+            notebook = None
+            entry.update(status=NOT_GRADED, problem=str(problem))
+        except Exception as error:  # whatever it is, this one does not vanish
+            notebook = None
+            entry.update(
+                status=NOT_GRADED,
+                problem=f"reading it failed: {type(error).__name__}: {error}"[
+                    :300
+                ],
+            )
+        entry["seconds"] = round(time.monotonic() - began, 2)
+        return student, assignment, entry, notebook, stamp
+
+    def save(self, student, assignment, entry, notebook, stamp, before):
+        """Save an outcome in the gradebook, then in the memory."""
+        if notebook is None:
+            if before:
+                entry["before"] = before
+            self.course.forget(student, assignment)
+            said = f"{NOT_GRADED}: {report.plain(entry['problem'])}"
+        else:
+            said = score_of(
+                self.course.save(student, assignment, notebook, stamp)
+            )
+            if entry["status"] != GRADED:
+                said += f", {entry['status']}"
+        self.memory.put(student, assignment, entry)
+        return said
 
     def rows(self):
         """Return a row for each submission, and for each that is missing."""
@@ -213,85 +369,137 @@ class Run:
         result = self.results.get((student, assignment))
         entry = self.memory.get(student, assignment)
         folder = self.submitted / student / assignment
-
-        def no_score(reason, status=NOT_GRADED):
-            points = self.points.get(assignment)
-            return Row(student, assignment, None, points, status, reason)
-
-        misplaced = reasons.misplaced(folder, assignment, self.known)
+        most = self.points.get(assignment)
+        row = Row(student, assignment, None, most, NOT_GRADED)
+        row = row._replace(
+            submission=entry.get("content", "")[:12],
+            seconds=entry.get("seconds"),
+        )
+        repairs = tuple(entry.get("repairs", ()))
         if (student, assignment) not in self.handed_in:
-            if not result or not entry or entry["problem"]:
-                return no_score("", NOTHING)
-            note = f"{report.short(folder)} is gone, this is its last score"
-        elif misplaced:
-            return no_score(misplaced)
-        elif not self.unchanged(student, assignment, self.results):
-            return no_score("new or changed, and not asked for in this run")
-        elif entry["problem"]:
+            if not result or entry.get("status") in (None, NOT_GRADED):
+                return row._replace(status=NOTHING)
+            gone = f"{report.short(folder)} is gone, this is its last score"
+            repairs = (*repairs, gone)
+        elif misplaced := self.misplaced(student, assignment):
+            return row._replace(reason=misplaced)
+        elif entry.get("status") == NOT_GRADED:
             before = entry.get("before")
             had = f" (the file before this one had {before})" if before else ""
-            return no_score(entry["problem"] + had)
-        else:
-            note = entry["note"]
-        status = WAITS if result.waiting else GRADED
-        waiting = len(result.waiting)
-        words = [f"{waiting} answer{'s' * (waiting > 1)}"] if waiting else []
-        words += [note] if note else []
-        return Row(
-            student,
-            assignment,
-            result.score,
-            result.max_score,
-            status,
-            ", ".join(words),
+            return row._replace(reason=entry["problem"] + had)
+        elif not self.unchanged(student, assignment, self.results):
+            return row._replace(
+                reason="new or changed, and not asked for in this run"
+            )
+        return row._replace(
+            score=result.score,
+            max_score=result.max_score,
+            status=entry["status"],
+            reason=entry["problem"],
+            repairs=repairs,
+            waiting=len(result.waiting),
+            seen=tuple(entry["seen"]),
         )
 
     def write_feedback(self, rows):
-        """Write the pages whose score or reason changed."""
+        """Write the pages whose score or reason changed, many at once."""
+        hidden = self.args.show_hidden
+        todo = []
         for row in rows:
             place = self.course.place("feedback", row.student, row.assignment)
             page = place / f"{row.assignment or 'submission'}.html"
-            if row.status not in (GRADED, WAITS):
-                report.write_page(page, row, row.what())
-            elif self.course.graded(row.student, row.assignment).exists():
-                self.write_graded_page(row, page)
-
-    def write_graded_page(self, row, page):
-        """Let nbgrader write a page, unless it is up to date."""
-        pair = row.student, row.assignment
-        entry = self.memory.get(*pair)
-        shown = f"{entry['content']} {self.results[pair].shown}"
-        shown = hashlib.sha256(shown.encode()).hexdigest()
-        if entry.get("page") == shown and page.exists():
+            if row.status not in report.DONE:
+                try:
+                    report.write_page(page, row)
+                except (OSError, UnicodeError):
+                    continue  # a name that cannot be a folder
+                continue
+            pair = row.student, row.assignment
+            entry = self.memory.get(*pair)
+            shown = f"{entry['content']} {self.results[pair].shown} {hidden}"
+            shown = hashlib.sha256(shown.encode()).hexdigest()
+            if entry.get("page") != shown or not page.exists():
+                todo.append((row, page, {**entry, "page": shown}))
+        if not todo:
             return
-        done, log = self.course.write_feedback(*pair)
-        if done:
-            self.memory.put(*pair, {**entry, "page": shown})
+        print(f"writing {len(todo)} feedback pages", flush=True)
+        settings = self.course.pages()
+        jobs = min(self.jobs, len(todo))
+        with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+            for row, page, entry in todo:
+                notebook, resources = self.course.graded_notebook(
+                    row.student, row.assignment
+                )
+                report.add_notes(notebook, row, hidden)
+                done = pool.submit(
+                    report.write_graded_page,
+                    page,
+                    notebook,
+                    resources,
+                    settings,
+                )
+                done.add_done_callback(partial(self.page_written, row, entry))
+
+    def page_written(self, row, entry, done):
+        """Remember that a page is there."""
+        if done.exception() is None:
+            self.memory.put(row.student, row.assignment, entry)
         else:
-            score = self.score(self.results[pair])
-            why = f"{score}. nbgrader failed: {reasons.last_error(log)}"
-            report.write_page(page, row, why)
+            print(
+                f"no page for {report.plain(row.student)}: {done.exception()}"
+            )
 
 
-def submissions(folder):
-    """Return (student, assignment) for all that lies in a folder.
+def told(result, job):
+    """Say which tests count in another order than the notebook's."""
+    names = {"below": [], "without": [], "alone": []}
+    for number, test in result["tests"].items():
+        if test.get("how") in names and not test["error"]:
+            names[test["how"]].append(job["cells"][int(number)]["name"])
+    said = []
+    if names["below"]:
+        said.append(
+            f"judged with all cells run: {intake.some(names['below'])}"
+        )
+    if names["without"]:
+        said.append(
+            f"judged without the scratch cells, which got in the way: "
+            f"{intake.some(names['without'])}"
+        )
+    if names["alone"]:
+        said.append(
+            f"judged each on its own, since another cell got in the way: "
+            f"{intake.some(names['alone'])}"
+        )
+    return said
 
-    A file where a folder should be counts too: it gets its reason later. The
-    assignment is "" where there is none.
-    """
-    found = []
-    for student in visible(folder):
-        inside = visible(student)
-        found += [(student.name, path.name) for path in inside]
-        if not inside:
-            found.append((student.name, ""))
-    return found
+
+def suspicious(job):
+    """Name what a person should look at in a student's code."""
+    given = {
+        line
+        for cell in job["cells"]
+        for line in cell.get("given", "").splitlines()
+    }
+    text = "\n".join(
+        line
+        for cell in job["cells"]
+        if "test" not in cell
+        for line in cell.get("run", "").splitlines()
+        if line not in given
+    )
+    return [what for what, rule in SUSPICIOUS.items() if re.search(rule, text)]
 
 
-def visible(folder):
-    """Return what lies in a folder, but for hidden files."""
-    try:
-        inside = list(folder.iterdir())
-    except OSError:  # no folder, or one that may not be read
-        return []
-    return sorted(p for p in inside if not p.name.startswith("."))
+def score_of(result):
+    """Write a score in words."""
+    return (
+        f"{report.points(result.score)} of {report.points(result.max_score)}"
+    )
+
+
+def last_error(log):
+    """Return the last error that a log names."""
+    errors = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", log, re.MULTILINE)
+    named = [e for e in errors if not e.startswith("NbGraderException")]
+    return (named or errors or [log.strip()[-150:]])[-1][:150]

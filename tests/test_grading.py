@@ -3,23 +3,26 @@
 import contextlib
 import csv
 import io
+import json
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbgrader.api import Gradebook
-from traitlets.config import Config
 
-from grading import reasons, report
-from grading.execution import ForgiveWarnings, RunCells
-from grading.report import GRADED, NOT_GRADED, NOTHING, WAITS
+from grading import report, walls, wire
+from grading.bench import lay_out
+from grading.executor import Executor
+from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.sample_class import STUDENTS, TROUBLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,8 +189,10 @@ def test_score(first, failed, student):
     assert float(row["max_score"]) == everything
     assert float(row["score"]) == everything - sum(POINTS[k] for k in lost)
     answered = student not in ("untouched", "half_done")
-    assert row["status"] == (WAITS if answered else GRADED)
-    assert row["reason"] == ("1 answer" if answered else "")
+    looped = student == "endless_loop"
+    assert row["status"] == (PARTLY if looped else GRADED)
+    assert ("same_padding" in row["reason"]) == looped
+    assert row["waiting"] == ("1" if answered else "0")
 
 
 @pytest.mark.parametrize("student", [s for s in FIRST if s.name in WHOLE])
@@ -211,25 +216,28 @@ def test_all_and_nothing(first):
     assert 0 < first.score("half_done") < by_machine
 
 
+def test_nothing_in_the_folder(course, first):
+    row = first.row("empty_folder")
+    assert (row["score"], row["status"]) == ("", NOT_GRADED)
+    assert f"the folder is empty, expected {CHAPTER}.ipynb" in row["reason"]
+    assert row["reason"] in first.said
+    assert row["reason"][1:] in page(course, "empty_folder")  # there: large
+
+
 @pytest.mark.parametrize(
-    ("shape", "words"),
+    ("student", "words"),
     [
-        (
-            "stripped",
-            f"none of the marks by which nbgrader knows its cells in "
-            f"{CHAPTER}.ipynb, expected {len(POINTS)}",
-        ),
-        ("renamed", f"found my answers.ipynb, expected {CHAPTER}.ipynb"),
-        ("empty", f"the folder is empty, expected {CHAPTER}.ipynb"),
+        ("other_editor", "restored marks that another editor had removed"),
+        ("renamed_file", f"took my answers.ipynb for {CHAPTER}.ipynb"),
     ],
 )
-def test_reason(course, first, shape, words):
-    [student] = [name for name, its in BROKEN.items() if its == shape]
+def test_repaired(course, first, student, words):
     row = first.row(student)
-    assert (row["score"], row["status"]) == ("", NOT_GRADED)
-    assert words in row["reason"]
-    assert row["reason"] in first.said
-    assert words[1:] in page(course, student)  # there it starts large
+    assert first.score(student) == first.score("perfect")
+    assert row["status"] == REPAIRED
+    assert words in row["repairs"]
+    assert words in first.said
+    assert words in page(course, student)
 
 
 def test_feedback_of_the_graded(course, first):
@@ -240,8 +248,7 @@ def test_feedback_of_the_graded(course, first):
 
 
 def test_endless_loops_cost_seconds(course, first):
-    assert "CellTimeoutError" in page(course, "endless_loop")
-    assert first.seconds < 150
+    assert "when the time of this test was up" in page(course, "endless_loop")
 
 
 def test_second_run_is_quick_and_the_same(first, second):
@@ -249,16 +256,15 @@ def test_second_run_is_quick_and_the_same(first, second):
     assert "[1/" not in second.said
     assert second.csv == first.csv
     assert second.status == first.status
-    assert second.seconds < first.seconds / 3
 
 
 def test_changed_submission_is_graded_again(course, third):
     graded = re.findall(r"^\[\d+/\d+\] (.*) … ", third.said, re.MULTILINE)
-    assert graded == [
+    assert sorted(graded) == [
         f"{name} {CHAPTER}" for name in ("=1+1", "half_done", "raises")
     ]
     assert third.score("half_done") == third.score("talkative")
-    assert third.row("half_done")["status"] == WAITS
+    assert third.row("half_done")["waiting"] == "1"
 
 
 def test_broken_resubmission_loses_its_score(course, first, third):
@@ -279,7 +285,7 @@ def test_points_given_by_hand_count(course, third):
     row = third.row("perfect")
     by_machine = sum(p for name, p in POINTS.items() if name not in BY_HAND)
     assert float(row["score"]) == by_machine + 3
-    assert (row["status"], row["reason"]) == (GRADED, "")
+    assert (row["status"], row["waiting"]) == (GRADED, "0")
     assert "half a point for the picture" in page(course, "perfect")
 
 
@@ -312,70 +318,6 @@ def test_help_says_where_to_put_things():
     assert "course/submitted/<student>/<assignment>/" in done.stdout
 
 
-def notebook(*sources):
-    """Return a notebook of check cells."""
-    cells = [
-        nbformat.v4.new_code_cell(
-            source,
-            id=f"id{k}",
-            metadata={"nbgrader": {"grade": True, "grade_id": f"cell{k}"}},
-        )
-        for k, source in enumerate(sources)
-    ]
-    return nbformat.v4.new_notebook(cells=cells)
-
-
-GOOD = nbformat.writes(notebook("1"))
-TWICE = notebook("1", "1")
-TWICE.cells[1].metadata.nbgrader.grade_id = "cell0"
-
-
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        ({"a.ipynb": GOOD.encode()}, ""),
-        ({"a.ipynb": b"\xef\xbb\xbf" + GOOD.encode()}, "not plain UTF-8"),
-        ({"a.ipynb": GOOD.encode("utf-16")}, "not plain UTF-8"),
-        ({"a.ipynb": b""}, "the file is empty"),
-        ({"a.ipynb": GOOD[:40].encode()}, "not valid JSON, line"),
-        ({"a.ipynb": b"[]"}, "not in the form of a notebook"),
-        ({"A.IPYNB": GOOD.encode()}, "found A.IPYNB, expected a.ipynb: if"),
-        ({"in/a.ipynb": GOOD.encode()}, "that is the answer, move it"),
-        ({"a.zip": b""}, "found a.zip, expected a.ipynb: ask"),
-        ({".ipynb_checkpoints/a.ipynb": b""}, "the folder is empty"),
-        (
-            {"a.ipynb": nbformat.writes(TWICE).encode()},
-            "found more than one cell marked cell0",
-        ),
-        (
-            {"a.ipynb": GOOD.encode(), "timestamp.txt": b"soon"},
-            "timestamp.txt that is no date",
-        ),
-    ],
-)
-def test_problem_in_words(tmp_path, files, words):
-    for name, data in files.items():
-        path = tmp_path / "ada" / "a" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    problem = reasons.problem(tmp_path / "ada" / "a", "a", ["cell0"])
-    assert words in problem
-    assert bool(words) == bool(problem)
-
-
-def test_names_that_nbgrader_cannot_read(tmp_path):
-    for name in ("a*", "[a]", "a ", "why?"):
-        problem = reasons.problem(tmp_path / name / "a", "a", ["cell0"])
-        assert "rename it" in problem
-
-
-def test_lost_check_cell_is_named(tmp_path):
-    nbformat.write(notebook("1"), tmp_path / "a.ipynb")
-    lost = reasons.missing(tmp_path / "a.ipynb", ["cell0", "cell1"])
-    assert lost == "missing from the notebook: cell1"
-    assert reasons.missing(tmp_path / "a.ipynb", ["cell0"]) == ""
-
-
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t"])
 def test_csv_holds_no_formula(tmp_path, sign):
     name = f"{sign}1+1"
@@ -388,38 +330,11 @@ def test_csv_holds_no_formula(tmp_path, sign):
 
 def test_page_escapes_html(tmp_path):
     row = report.Row("<b>", "a", None, 3, NOT_GRADED, "<script>")
-    report.write_page(tmp_path / "a.html", row, row.what())
+    report.write_page(tmp_path / "a.html", row)
     text = (tmp_path / "a.html").read_text("utf-8")
     assert "<b>" not in text
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
-
-
-def test_looping_cells_share_their_time():
-    loop = "while True: pass"
-    looping = notebook(loop, loop, loop, loop, "done = 1")
-    settings = Config({"RunCells": {"timeout": 3, "seconds_in_all": 1}})
-    start = time.monotonic()
-    RunCells(config=settings).preprocess(looping, {})
-    assert time.monotonic() - start < 4 + 5  # 1 each, and 5 for the kernel
-    *loops, last = looping.cells
-    assert all(cell.outputs[0].output_type == "error" for cell in loops)
-    assert last.outputs == []
-
-
-def test_warnings_cost_nothing_but_errors_do():
-    cell = notebook("1").cells[0]
-    new = nbformat.v4.new_output
-    cell.outputs = [
-        new("stream", name="stderr", text="a warning"),
-        new("error", ename="AssertionError", evalue="", traceback=[]),
-    ]
-    ForgiveWarnings().preprocess_cell(cell, {}, 0)
-    assert [o.output_type for o in cell.outputs] == ["stream", "error"]
-    assert (cell.outputs[0].name, cell.outputs[0].text) == (
-        "stdout",
-        "a warning",
-    )
 
 
 def test_trouble_is_handed_in():
@@ -430,3 +345,102 @@ def test_trouble_is_handed_in():
         for what in its.values()
     }
     assert set(TROUBLE) <= used
+
+
+def crossed(value, arrays=()):
+    """Send a value over the wire, with the arguments of a call."""
+    there = wire.Packer(None)
+    there.arrays = list(arrays)
+    form = json.loads(json.dumps(there.pack(value)))
+    here = wire.Packer(None)
+    here.arrays = list(arrays)
+    return here.unpack(form, [memoryview(blob) for blob in there.blobs])
+
+
+X = np.arange(24.0).reshape(4, 6)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        X,
+        X.T,
+        X[::-1, ::2],
+        np.asfortranarray(X),
+        np.broadcast_to(X[0], (3, 6)),
+        X.astype(">f4"),
+        X[:0],
+        X > 3,
+        np.array(-0.0),
+        np.array([np.nan, -0.0, np.inf]),
+        np.array(["a", "bc"]),
+    ],
+)
+def test_arrays_cross_as_they_are(array):
+    got = crossed(array)
+    assert (got.dtype, got.shape) == (array.dtype, array.shape)
+    assert got.flags.writeable == array.flags.writeable
+    assert array.size == 0 or got.strides == array.strides
+    assert got.tobytes() == array.tobytes()
+
+
+def test_views_cross_as_views():
+    assert crossed(X, [X]) is X
+    turned = X[::-1][1:, 1:3]
+    got = crossed(turned, [X])
+    assert np.array_equal(got, turned)
+    assert np.shares_memory(got, X)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, 1, -(10**30), 1.5, -0.0, 1j, "é\ud800", b"x", ...),
+        *(np.float32(2), np.bool_(True), np.dtype(">i2"), np.float32, int),
+        *((1, [2, {3: 4.5}]), {1, 2}, range(3), slice(1, None)),
+    ],
+)
+def test_values_cross_as_they_are(value):
+    got = crossed(value)
+    assert type(got) is type(value)
+    assert got == value
+    assert str(got) == str(value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(["what"], [], {}, 7, ["int", "zz"], ["int", "1" * 99_999]),
+        ["array", 0, 0, "<f8", [9], [8], True],
+        ["array", 0, -8, "<f8", [1], [8], True],
+        ["array", 0, 0, "<f8", [1 << 40], [0], True],
+        ["array", 0, 0, "|O", [1], [8], True],
+        ["array", 5, 0, "<f8", [1], [8], True],
+        ["view", 0, 999_999, "<f8", [1], [8], True],
+        ["range", [0, ["int", "0xfffffffffff"], 1]],
+        ["object", 0, "x", "y", True],
+    ],
+)
+def test_what_is_no_plain_data_is_refused(form):
+    here = wire.Packer(None)
+    here.arrays = [X]
+    with pytest.raises(wire.Refused):
+        here.unpack(form, [memoryview(bytes(8))])
+
+
+def test_the_canary_finds_a_leak(monkeypatch):
+    first, *rest = walls.command()
+    hole = ["--ro-bind", tempfile.gettempdir(), tempfile.gettempdir()]
+    monkeypatch.setattr(walls, "command", lambda: [first, *hole, *rest])
+    executor = Executor()
+    try:
+        assert "a file of the class" in str(executor.check(ROOT))
+    finally:
+        executor.close()
+
+
+def test_unsafe_says_so(tmp_path):
+    lay_out(tmp_path, 1)
+    done = Grading(tmp_path, "--assignment", CHAPTER, "--unsafe")
+    assert "UNSAFE" in done.said
+    assert done.score("s00000") == sum(POINTS.values()) - 4

@@ -134,6 +134,8 @@ def call(name, title, candidate, args):
 
 def where(error):
     """Name the learner's line that raised, if it can be found."""
+    if hasattr(error, "place"):  # it comes from another process
+        return error.place
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         line = frame.line or linecache.getline(frame.filename, frame.lineno)
         if "ipykernel" in frame.filename or frame.filename.startswith("<"):

@@ -1,0 +1,290 @@
+"""Walls around code that nobody has read: bubblewrap, and one warm process.
+
+Outside, `Warm` starts a Python behind walls that has imported all that is
+slow. Inside, `main` forks a child for each submission and shuts it in: its
+own processes, its own empty scratch, no network, no rights.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from grading.wire import Line
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRATCH = "/scratch"
+MEGABYTE = 1 << 20
+# What a child may use; `memory` is beyond what Python itself takes.
+LIMITS = {
+    "memory": 2048 * MEGABYTE,
+    "file": 64 * MEGABYTE,
+    "scratch": 128 * MEGABYTE,
+    "processes": 160,
+    "cpu": 300,
+}
+ENVIRONMENT = {
+    "HOME": SCRATCH,
+    "TMPDIR": SCRATCH,
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "MPLCONFIGDIR": SCRATCH,
+    "IPYTHONDIR": SCRATCH,
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+class NoWalls(Exception):
+    """Students' code cannot be contained here; the text says why."""
+
+
+def command():
+    """Return the start of a command line that puts up the walls."""
+    bwrap = shutil.which("bwrap")
+    if not bwrap:
+        raise NoWalls("bubblewrap is missing: apt install bubblewrap")
+    words = [
+        bwrap,
+        *("--unshare-all", "--unshare-user", "--disable-userns"),
+        *("--die-with-parent", "--new-session", "--cap-add", "ALL"),
+        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", SCRATCH),
+        *("--remount-ro", "/dev"),
+    ]
+    for name in ("/bin", "/lib", "/lib64", "/sbin"):
+        if os.path.islink(name):
+            words += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            words += ["--ro-bind", name, name]
+    shown = {Path("/usr"), Path(sys.prefix), Path(sys.base_prefix)}
+    shown |= {ROOT / "book" / "pooling", ROOT / "book" / "_static"}
+    shown |= {ROOT / "grading"}
+    for path in sorted(shown):
+        words += ["--ro-bind-try", str(path), str(path)]
+    words += ["--remount-ro", "/"]
+    return words
+
+
+class Warm:
+    """A warm Python that forks a child for each submission.
+
+    Parameters
+    ----------
+    role : str
+        Name of the module whose `Work` it does.
+    walls : bool
+        False: without any containment.
+    """
+
+    def __init__(self, role, walls=True):
+        self.lock = threading.Lock()
+        self.prepared = set()
+        here, there = socket.socketpair()
+        start = (
+            "import sys; from grading.walls import main; main(*sys.argv[1:])"
+        )
+        words = [sys.executable, "-c", start, f"grading.{role}"]
+        words += [str(there.fileno()), "walls" if walls else "open"]
+        self.scratch = None
+        environment = dict(ENVIRONMENT, PYTHONPATH=str(ROOT))
+        self.process = subprocess.Popen(
+            [*(command() if walls else ()), *words],
+            env=environment,
+            cwd="/" if walls else ROOT,
+            pass_fds=[there.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        there.close()
+        self.line = Line(here)
+
+    def ready(self):
+        """Wait until it is warm."""
+        try:
+            self.line.receive(120)
+        except (EOFError, TimeoutError):
+            self.process.kill()
+            said = self.process.stderr.read().decode(errors="replace")
+            raise NoWalls(said.strip()[-500:] or "no answer") from None
+
+    def prepare(self, key, what):
+        """Let it do something once, before any child is forked."""
+        with self.lock:
+            if key in self.prepared:
+                return
+            self.line.send(["prepare", key, what])
+            self.line.receive(600)
+            self.prepared.add(key)
+
+    def fork(self):
+        """Return a socket whose other end a new child holds."""
+        here, there = socket.socketpair()
+        with self.lock:
+            self.line.send(["fork"])
+            self.line.send_end(there)
+        there.close()
+        return here
+
+    def ended(self):
+        """Tell whether it has ended."""
+        return self.process.poll() is not None
+
+    def stop(self):
+        """End it and all that it has forked."""
+        self.line.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+def main(role, number, walls):
+    """Live inside the walls: import, then fork a child for each request."""
+    line = Line(socket.socket(fileno=int(number)))
+    work = importlib.import_module(role).Work()
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[0])
+    LIMITS["start"] = pages * resource.getpagesize()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children
+    line.send(["ready"])
+    while True:
+        try:
+            message, _ = line.receive()
+        except EOFError:
+            return
+        if message[0] == "prepare":
+            work.prepare(*message[1:])
+            line.send(["prepared"])
+            continue
+        end = line.receive_end()
+        if os.fork():
+            end.close()
+            continue
+        try:  # no exception may get out, nor anything after the work
+            line.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            processes = shut_in() if walls == "walls" else None
+            quiet()
+            work.begin(Line(end), processes)
+        finally:
+            os._exit(0)
+
+
+def quiet():
+    """Point the standard streams nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def shut_in():
+    """Shut this process in; go on as the first one of a new world.
+
+    Returns
+    -------
+    callable
+        () -> (how many more processes live in it, bytes that they take).
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def must(result, what):
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{what}: {os.strerror(number)}")
+
+    # New mounts, system names, IPC, processes and network.
+    flags = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
+    must(libc.unshare(flags), "unshare")
+    inner = os.fork()
+    if inner:
+        os.waitpid(inner, 0)
+        os._exit(0)
+    die_with_parent = 1
+    must(libc.prctl(die_with_parent, signal.SIGKILL, 0, 0, 0), "prctl")
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    me = os.readlink("/proc/self")
+    size = f"size={LIMITS['scratch']},nr_inodes=4096,mode=700".encode()
+    nosuid_nodev, read_only = 0x6, 0x1
+    private = 0x40000 | 0x4000
+    must(libc.mount(b"none", b"/", None, private, None), "mount")
+    must(
+        libc.mount(b"s", SCRATCH.encode(), b"tmpfs", nosuid_nodev, size),
+        "mount",
+    )
+    must(libc.mount(b"s", b"/proc", b"tmpfs", read_only, b"size=4k"), "mount")
+    os.chdir(SCRATCH)
+    drop_rights(libc, must)
+
+    def processes():
+        return living(proc, me)
+
+    processes.proc = proc
+    return processes
+
+
+def drop_rights(libc, must):
+    """Give up all capabilities, for good; be closed to debuggers."""
+    drop_bound, no_new_privileges, dumpable = 24, 38, 4
+
+    class Header(ctypes.Structure):
+        _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+    for number in range(64):
+        libc.prctl(drop_bound, number, 0, 0, 0)  # fails beyond the last one
+    header = Header(0x20080522, 0)
+    none = (ctypes.c_uint32 * 6)()
+    must(libc.capset(ctypes.byref(header), none), "capset")
+    must(libc.prctl(no_new_privileges, 1, 0, 0, 0), "prctl")
+    must(libc.prctl(dumpable, 0, 0, 0, 0), "prctl")
+
+
+def living(proc, me):
+    """Count the processes below one, and the memory they take beyond it."""
+    page = resource.getpagesize()
+    parents, sizes = {}, {}
+    for name in os.listdir(proc):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                fd = os.open(f"{name}/stat", os.O_RDONLY, dir_fd=proc)
+                try:
+                    text = os.read(fd, 4096)
+                finally:
+                    os.close(fd)
+                fields = text.rpartition(b")")[2].split()
+                parents[name] = fields[1].decode()
+                sizes[name] = int(fields[21]) * page
+    count, memory = 0, 0
+    for name in parents:
+        above = name
+        while above in parents and above != me:
+            above = parents[above]
+        if above == me and name != me:
+            count += 1
+            # What is as large as the first one is shared with it.
+            memory += max(0, sizes[name] - sizes.get(me, 0))
+    return count, memory
+
+
+def limit_process():
+    """Set the limits of this process and of all that it starts."""
+    for name, most in [
+        (resource.RLIMIT_AS, LIMITS["start"] + LIMITS["memory"]),
+        (resource.RLIMIT_FSIZE, LIMITS["file"]),
+        (resource.RLIMIT_CPU, LIMITS["cpu"]),
+        (resource.RLIMIT_NPROC, 4 * LIMITS["processes"]),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_CORE, 0),
+    ]:
+        resource.setrlimit(name, (most, most))

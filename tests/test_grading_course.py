@@ -1,0 +1,323 @@
+"""A class's grades survive what happens: kills, clusters, other databases."""
+
+import csv
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.utils import parse_utc
+
+from grading import lms
+from grading.bench import lay_out
+from grading.course import Course
+from tests.test_grading import BY_HAND, CHAPTER, ROOT, Grading
+
+COUNT = 8
+OPTIONS = ("--assignment", CHAPTER)
+
+
+def scores(grading):
+    """Return {student: score} of the CSV file."""
+    return {
+        student: row["score"] for (student, _), row in grading.rows.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """Grade a class without any trouble."""
+    folder = tmp_path_factory.mktemp("reference")
+    lay_out(folder, COUNT)
+    return scores(Grading(folder, *OPTIONS))
+
+
+def start(folder):
+    """Start grading, in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "grading", "--course", folder, *OPTIONS],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def warm_processes(pid):
+    """Return the processes that grading has started, and theirs."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(path.parent.name)] = int(fields[1])
+    found, new = set(), {pid}
+    while new:
+        new = {p for p, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_random_moments(tmp_path, reference, seed):
+    lay_out(tmp_path, COUNT)
+    chance = random.Random(seed)
+    said = []
+    for _ in range(3):
+        process = start(tmp_path)
+        lines = chance.randrange(1, 5)  # of results, then a little longer
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if sum(" … " in text for text in seen) >= lines:
+                break
+        time.sleep(chance.random() / 5)
+        below = warm_processes(process.pid)
+        process.send_signal(signal.SIGKILL)
+        seen += process.stdout.readlines()
+        process.wait()
+        said += [
+            line.split(" … ")[0].split()[1] for line in seen if "…" in line
+        ]
+        for _ in range(100):
+            left = [p for p in below if Path(f"/proc/{p}/exe").exists()]
+            if not any(os.path.exists(f"/proc/{p}/exe") for p in left):
+                break
+            time.sleep(0.1)
+        assert not left
+    done = Grading(tmp_path, *OPTIONS)
+    assert scores(done) == reference
+    said += [
+        line.split(" … ")[0].split()[1]
+        for line in done.said.splitlines()
+        if " … " in line
+    ]
+    assert sorted(set(said)) == sorted(reference)
+    assert len(said) == len(set(said))  # nothing graded twice
+    again = Grading(tmp_path, *OPTIONS)
+    assert f"{COUNT} of {COUNT} unchanged" in again.said
+
+
+def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):
+    lay_out(tmp_path, 1)
+    Grading(tmp_path, *OPTIONS)
+    [by_hand] = BY_HAND
+    where = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    with Gradebook(where, "pooling") as book:
+        grade = book.find_grade(by_hand, CHAPTER, CHAPTER, "s00000")
+        grade.manual_score, grade.needs_manual_grade = 2, False
+        grade.extra_credit = 1
+        book.db.commit()
+    path = tmp_path / "submitted" / "s00000" / CHAPTER / f"{CHAPTER}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("1 + 1"))
+    nbformat.write(notebook, path)
+    stamp = path.stat().st_mtime - 1000  # older than before: content counts
+    os.utime(path, (stamp, stamp))
+    process = start(tmp_path)
+    process.stdout.readline()
+    process.kill()
+    process.stdout.close()
+    process.wait()
+    done = Grading(tmp_path, *OPTIONS)
+    row = done.row("s00000")
+    assert float(row["score"]) == 33 + 2 + 1
+    assert row["waiting"] == "1"  # to be confirmed
+
+
+def test_a_full_disk_stops_with_words(tmp_path, monkeypatch):
+    lay_out(tmp_path, 2)
+    (tmp_path / "graded.jsonl").mkdir()  # no file can be written there
+    done = Grading(tmp_path, *OPTIONS)
+    assert done.status == 2
+    assert "grading stopped" in done.said
+    (tmp_path / "graded.jsonl").rmdir()
+    assert Grading(tmp_path, *OPTIONS).status in (0, 1)
+
+
+def test_a_cluster_that_loses_a_worker(tmp_path, reference):
+    distributed = pytest.importorskip("distributed")
+    lay_out(tmp_path, COUNT)
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+    ) as cluster:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "grading", "--course", tmp_path),
+                *(*OPTIONS, "--scheduler", cluster.scheduler_address),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for line in process.stdout:
+            if " … " in line:
+                break
+        victim = next(iter(cluster.workers.values()))
+        os.kill(victim.pid, signal.SIGKILL)
+        said = process.stdout.read()
+        process.wait()
+    assert process.returncode in (0, 1), said
+    assert scores(Grading(tmp_path, *OPTIONS)) == reference
+
+
+def postgres():
+    """Return the folder of PostgreSQL's programs, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Start a PostgreSQL server of Debian's package; return its address."""
+    if not postgres():
+        if os.environ.get("CI"):
+            pytest.fail("CI must install postgresql")
+        pytest.skip("PostgreSQL is missing: apt install postgresql")
+    place = Path(f"/tmp/pg{os.getpid()}")  # a short path, for its socket
+    place.mkdir()
+    words = []
+    if os.getuid() == 0:  # it does not run as root
+        shutil.chown(place, "postgres", "postgres")
+        words = ["setpriv", "--reuid=postgres", "--regid=postgres"]
+        words += ["--clear-groups"]
+    options = {"cwd": "/", "check": True}
+    options |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    programs = postgres()
+    data = place / "data"
+    subprocess.run(
+        [
+            *words,
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "class",
+            "-A",
+            "trust",
+        ],
+        **options,
+    )
+    server = [*words, programs / "pg_ctl", "-D", data, "-w", "-l"]
+    server += [place / "log"]
+    subprocess.run(
+        [*server, "-o", f"-k {place} -c listen_addresses=''", "start"],
+        **options,
+    )
+    try:
+        yield f"postgresql://class@/postgres?host={place}"
+    finally:
+        subprocess.run([*server, "-m", "immediate", "stop"], **options)
+        shutil.rmtree(place)
+
+
+def test_a_gradebook_in_postgresql(tmp_path, reference, database):
+    lay_out(tmp_path, COUNT)
+    done = Grading(tmp_path, *OPTIONS, "--db", database)
+    assert scores(done) == reference, done.said + done.noise
+    assert not (tmp_path / "gradebook.db").exists()
+    with Gradebook(database, "pooling") as book:
+        assert len(book.students) == COUNT
+    again = Grading(tmp_path, *OPTIONS, "--db", database)
+    assert f"{COUNT} of {COUNT} unchanged" in again.said
+
+
+DOWNLOADS = {
+    "moodle": {
+        "Ada Lovelace_1234_assignsubmission_file_/01_windows.ipynb": "s00000",
+        "Ben Li_99_assignsubmission_file_01_windows.ipynb": "s00001",
+    },
+    "canvas": {
+        "lovelaceada_1234_55_01_windows.ipynb": "s00002",
+        "lovelaceada_1234_56_01_windows-1.ipynb": "s00000",
+        "liben_LATE_99_57_01_windows.ipynb": "s00001",
+    },
+}
+
+
+@pytest.mark.parametrize("platform", DOWNLOADS)
+def test_from_a_download_to_the_platform(tmp_path, reference, platform):
+    lay_out(tmp_path / "made", 3)
+    download = tmp_path / "download.zip"
+    with zipfile.ZipFile(download, "w") as archive:
+        for name, model in DOWNLOADS[platform].items():
+            path = tmp_path / "made" / "submitted" / model / CHAPTER
+            archive.write(path / f"{CHAPTER}.ipynb", name)
+    course = tmp_path / "course"
+    words = ["--course", str(course)]
+    assert lms.main([*words, "collect", CHAPTER, str(download)]) == 0
+    done = Grading(course, *OPTIONS)
+    assert len(done.rows) == 2
+    assert lms.main([*words, "export", platform]) == 0
+    text = (course / f"{platform}_{CHAPTER}.csv").read_text("utf-8")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    numbers = ["Participant 1234", "Participant 99"]
+    column, score = "Identifier", "Grade"
+    if platform == "canvas":
+        numbers, column, score = ["1234", "99"], "ID", CHAPTER
+    points = {line[column]: line[score] for line in lines}
+    assert points == {
+        numbers[0]: reference["s00000"],
+        numbers[1]: reference["s00001"],
+    }
+
+
+def test_a_download_cannot_climb(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../../ada_1_2_../../x.ipynb", "{}")
+        archive.writestr("/etc/ben_1_2_x.ipynb", "{}")
+    submitted = tmp_path / "in" / "submitted"
+    lms.collect(tmp_path / "a.zip", submitted, CHAPTER)
+    made = [p for p in tmp_path.rglob("*.ipynb") if p.is_file()]
+    assert len(made) == 2
+    assert all(p.is_relative_to(submitted) for p in made)
+    assert all(".." not in p.parts for p in made)
+
+
+def test_late_work_loses_points_as_the_course_says(tmp_path):
+    lay_out(tmp_path, 1)
+    place = tmp_path / "submitted" / "s00000" / CHAPTER
+    (place / "timestamp.txt").write_text("2030-02-02 12:00:00 UTC")
+    course = Course(tmp_path)
+    course.register(CHAPTER)
+    with course.gradebook() as book:
+        book.update_or_create_assignment(
+            CHAPTER, duedate="2030-02-01 12:00:00 UTC"
+        )
+    assert scores(Grading(tmp_path, *OPTIONS))["s00000"] == "33"
+    course.config.LateSubmissionPlugin.penalty_method = "zero"
+    path = course.graded("s00000", CHAPTER)
+    notebook = nbformat.read(path, as_version=4)
+    stamp = parse_utc("2030-02-02 12:00:00 UTC")
+    result = course.save("s00000", CHAPTER, notebook, stamp)
+    assert (result.score, result.max_score) == (0, 37)
+
+
+def test_the_formgraders_page_opens(tmp_path):
+    lay_out(tmp_path, 1)
+    Grading(tmp_path, *OPTIONS)
+    course = Course(tmp_path)
+    notebook, resources = course.graded_notebook("s00000", CHAPTER)
+    assert resources["nbgrader"]["score"] == 33
+    scored = {
+        marks.grade_id: marks.score
+        for marks in (c.metadata.get("nbgrader", {}) for c in notebook.cells)
+        if "score" in marks
+    }
+    assert sum(scored.values()) == 33
+    with course.gradebook() as book:
+        [waiting] = book.notebook_submissions(CHAPTER, CHAPTER)
+        assert waiting.needs_manual_grade

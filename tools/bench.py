@@ -338,8 +338,8 @@ def clock(run):
         repeats *= 4
 
 
-def race(task, load, names, rounds, progress):
-    """Return {peer: how many times as long as the package}."""
+def line_up(task, load, names):
+    """Return {peer: (function, cells)}; all give the package's result."""
     data = make_data(load)
     size = data["x"].size
     copy = np.empty_like(data["x"])
@@ -360,9 +360,14 @@ def race(task, load, names, rounds, progress):
             slow, run, cells = False, peer(task, load, data), size
         check(name, task, run(), expected[slow])
         runs[name.strip()] = run, cells
-    best = least_times(runs, rounds, progress)
+    return runs
+
+
+def race(task, load, names, rounds, progress):
+    """Return {peer: how many times as long as the package}."""
+    best = least_times(line_up(task, load, names), rounds, progress)
     book = best.pop("book")
-    return {name: digits(best[name] / book) for name in best}, book
+    return {name: digits(best[name] / book) for name in best}
 
 
 def least_times(runs, rounds, progress):
@@ -383,13 +388,17 @@ def digits(ratio):
 
 def growth(task, loads, names, rounds, progress):
     """Return {peer: times for one cell}, the package's first as the unit."""
-    found, unit = {}, None
-    for load in loads.values():
-        ratios, book = race(task, load, names, rounds, progress)
-        unit = unit or book
-        for name, ratio in {"book": 1.0, **ratios}.items():
-            found.setdefault(name, []).append(digits(ratio * book / unit))
-    return {name: v for name, v in found.items() if len(v) == len(loads)}
+    runs = {
+        (name, key): run
+        for key, load in loads.items()
+        for name, run in line_up(task, load, names).items()
+    }
+    best = least_times(runs, rounds, progress)
+    unit = best["book", next(iter(loads))]
+    return {
+        name: [digits(best[name, key] / unit) for key in loads]
+        for name in dict.fromkeys(name for name, _ in runs)
+    }
 
 
 STEPS = 14  # ratios of `steps`
@@ -506,7 +515,7 @@ def main():
             result["layers"][task] = rows = {}
             for name, load in LAYERS.items():
                 progress.set_description(f"{task}: {name}")
-                rows[name], _ = race(
+                rows[name] = race(
                     task, load, names, arguments.rounds, progress
                 )
             progress.clear()

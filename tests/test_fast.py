@@ -192,6 +192,13 @@ def test_each_thread_has_memory_of_its_own():
     assert addresses["a"] != addresses["b"]
 
 
+def test_a_very_large_block_is_not_kept():
+    (vector,) = fast.Scratch.vectors(10 * fast.SCRATCH, np.uint8)
+    assert vector.size == 10 * fast.SCRATCH
+    fast.Scratch.vectors(100, np.uint8)
+    assert fast.Scratch.own.block.size <= 2 * fast.SCRATCH
+
+
 def test_threads_do_not_disturb_each_other():
     rng = np.random.default_rng(0)
     jobs = [

@@ -17,6 +17,8 @@ from grading.sample_class import filled, reference_answers
 from tests.odd_class import ALL, CHAPTER, NAME, ODD
 from tests.test_grading import BY_HAND, POINTS, ROOT, SOURCE, Grading
 
+pytestmark = pytest.mark.flaky(reruns=1)
+
 BY_MACHINE = sum(p for name, p in POINTS.items() if name not in BY_HAND)
 WORTH = {
     exercise: sum(

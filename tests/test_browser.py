@@ -91,9 +91,14 @@ def watch(page):
     page.on(
         "console",
         lambda message: message.type in ("error", "warning")
+        and "favicon.ico" not in message.location["url"]  # of the redirect
         and troubles.append(message.text),
     )
-    page.on("requestfailed", lambda request: troubles.append(request.url))
+    page.on(
+        "requestfailed",
+        lambda request: request.failure == "net::ERR_ABORTED"  # we went on
+        or troubles.append(request.url),
+    )
 
     def look(response):
         loaded.append(response)

@@ -263,7 +263,6 @@ def tiles(x, rows, columns, dtype, fill, spare=(), put=np.copyto):
             no_padding
             and planes.flags.c_contiguous
             and planes.dtype == dtype
-            and planes.dtype.isnative
         )
         types = list(spare) if as_it_lies else [dtype, *spare]
         room = SCRATCH // sum(np.dtype(t).itemsize for t in types or [dtype])

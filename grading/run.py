@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import threading
 import time
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -11,7 +12,7 @@ from concurrent.futures import (
     wait,
 )
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from grading import intake, report, sample_class
 from grading.course import ROOT, SOURCE
@@ -425,7 +426,9 @@ class Run:
         print(f"writing {len(todo)} feedback pages", flush=True)
         settings = self.course.pages()
         jobs = min(self.jobs, len(todo))
-        with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+        with ProcessPoolExecutor(
+            jobs, get_context("fork"), end_with_parent
+        ) as pool:
             for row, page, entry in todo:
                 notebook, resources = self.course.graded_notebook(
                     row.student, row.assignment
@@ -448,6 +451,16 @@ class Run:
             print(
                 f"no page for {report.plain(row.student)}: {done.exception()}"
             )
+
+
+def end_with_parent():
+    """Let this process end when its parent does, even if that is killed."""
+
+    def watch():
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def told(result, job):

@@ -71,6 +71,24 @@ def warm_processes(pid):
     return found
 
 
+def kill(process):
+    """Kill grading, with all that it started; return what it still said."""
+    below = warm_processes(process.pid)
+    process.kill()
+    for _ in range(100):
+        # A process that has ended but is not yet buried has no such link.
+        left = [p for p in below if os.path.exists(f"/proc/{p}/exe")]
+        if not left:
+            break
+        time.sleep(0.1)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+    said = process.stdout.readlines()
+    process.wait()
+    return said
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments(tmp_path, reference, seed):
     lay_out(tmp_path, COUNT)
@@ -85,19 +103,10 @@ def test_killed_at_random_moments(tmp_path, reference, seed):
             if sum(" … " in text for text in seen) >= lines:
                 break
         time.sleep(chance.random() / 5)
-        below = warm_processes(process.pid)
-        process.send_signal(signal.SIGKILL)
-        seen += process.stdout.readlines()
-        process.wait()
+        seen += kill(process)
         said += [
             line.split(" … ")[0].split()[1] for line in seen if "…" in line
         ]
-        for _ in range(100):
-            left = [p for p in below if Path(f"/proc/{p}/exe").exists()]
-            if not any(os.path.exists(f"/proc/{p}/exe") for p in left):
-                break
-            time.sleep(0.1)
-        assert not left
     done = Grading(tmp_path, *OPTIONS)
     assert scores(done) == reference
     said += [
@@ -110,6 +119,20 @@ def test_killed_at_random_moments(tmp_path, reference, seed):
     assert len(said) == len(set(said))  # nothing graded twice
     again = Grading(tmp_path, *OPTIONS)
     assert f"{COUNT} of {COUNT} unchanged" in again.said
+
+
+def test_killed_while_pages_are_written(tmp_path):
+    lay_out(tmp_path, COUNT)
+    process = start(tmp_path)
+    for line in process.stdout:
+        if line.startswith("writing"):
+            break
+    time.sleep(0.1)
+    kill(process)
+    done = Grading(tmp_path, *OPTIONS)
+    assert f"{COUNT} of {COUNT} unchanged" in done.said
+    pages = tmp_path.glob(f"feedback/*/{CHAPTER}/{CHAPTER}.html")
+    assert len(list(pages)) == COUNT
 
 
 def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):

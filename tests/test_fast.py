@@ -126,8 +126,9 @@ def test_tiles_hold_every_window_once(data, lines, room, layout):
             assert isinstance(tile, fast.Tile)
             assert isinstance(tile.block, fast.Block)
             seen[tile.place] += 1
-            assert tile.spare[0].size >= tile.flat.size
-            tile.read(tile.flat, first[tile.place])
+            flat = tile.widen(tile.phases[0])
+            assert tile.spare[0].size >= flat.size
+            tile.read(flat, first[tile.place])
     assert (seen == 1).all()
     # The first cells of windows, or what pads them.
     i, j = (axis.positions()[:, 0] for axis in (rows, columns))
@@ -142,12 +143,57 @@ def test_a_tile_is_the_image_itself_where_it_can_be():
     x = np.arange(2 * 3 * 8 * 8, dtype="f4").reshape(2, 3, 8, 8)
     rows, columns = pooling_axes(x.shape, 2)
     (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
-    assert np.shares_memory(tile.flat, x)
+    assert np.shares_memory(tile.phases[0], x)
     for other in (x[..., ::-1], x.astype(">f4"), x.astype("f8")):
         for tile in fast.tiles(other, rows, columns, x.dtype, 0):
-            assert not np.shares_memory(tile.flat, other)
+            assert not np.shares_memory(tile.phases[0], other)
     assert len(fast.plane_batches(x)) == 1
     assert len(fast.plane_batches(x.transpose(1, 0, 2, 3))) == 3
+
+
+def test_rows_are_sorted_by_phase_where_a_tile_is_copied():
+    x = np.arange(7 * 4, dtype="f4").reshape(1, 1, 7, 4)
+    rows, columns = pooling_axes(x.shape, (3, 1), (2, 1), ((1, 1), (0, 0)))
+    (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [x.dtype] * 3)
+    even, odd = (vector.reshape(-1, 4)[:, 0] for vector in tile.phases)
+    assert even[:5].tolist() == [-1, 4, 12, 20, -1]
+    assert odd[:4].tolist() == [0, 8, 16, 24]
+    for ufunc, double, tops in [
+        (np.maximum, fast.double_max, [4, 12, 20, 24]),
+        (np.add, fast.double_sum, [3, 24, 48, 43]),
+    ]:
+        flat, _ = tile.down(ufunc, double)
+        assert tile.starts(flat)[0, :, 0].tolist() == tops
+    # Rows that no window sees are not copied.
+    rows, columns = pooling_axes(x.shape, 1, 3)
+    (tile,) = fast.tiles(x[..., ::-1], rows, columns, x.dtype, -1)
+    assert len(tile.phases) == 1
+    assert tile.starts(*tile.phases)[0, :, 0].tolist() == [3, 15, 27]
+
+
+def test_wide_padding_comes_after_the_rows():
+    x = np.arange(25, dtype="f4").reshape(1, 1, 5, 5)
+    rows, columns = pooling_axes(x.shape, 5, 1, 2)
+    (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [x.dtype] * 2)
+    assert tile.phases[0].size == 5 * (5 + 2 + 2)  # no padding at the sides
+    wide = tile.widen(tile.phases[0])
+    assert wide.size == 2 + 5 * (5 + 2)
+    assert wide[:9].tolist() == [-1, -1, -1, -1, -1, -1, -1, -1, -1]
+    (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [], one=True)
+    assert tile.wide is None
+
+
+def test_vectors_begin_where_a_line_of_the_cache_does():
+    vars(fast.Scratch.own).clear()
+    for size in (100, 1001, 10 * fast.SCRATCH):
+        for vector in fast.Scratch.vectors(size, np.float32, np.uint8):
+            assert vector.ctypes.data % 64 == 0
+
+
+def test_a_gradient_of_stride_1_is_a_sum_of_neighbours():
+    axis = Axis(8, 3, 1, 2, 0, 2, 6)
+    assert fast.mirrored(axis) == Axis(6, 3, 1, 2, 4, 2, 8)
+    assert fast.mirrored(fast.mirrored(axis)) == axis
 
 
 def test_parts_and_runs_of_an_axis():
@@ -170,7 +216,7 @@ def test_blocks_are_remembered_and_large_windows_get_room():
     axes = pooling_axes((1, 1, 300, 300), 200, 1)
     blocks = fast.cut_blocks(*axes, 1000, True)
     assert blocks is fast.cut_blocks(*axes, 1000, True)
-    assert sum(b.rows.out * b.columns.out for b in blocks) == 101**2
+    assert sum(b.last.rows.out * b.last.columns.out for b in blocks) == 101**2
     assert len(blocks) < 10  # not one for each window
 
 
@@ -394,12 +440,15 @@ def test_sums_that_overflow_are_done_again_in_float64():
     assert (y[0, 0] == np.float32(top)).all()
     assert (y[0, 1] == 1).all()
     assert pooling.global_avg_pool2d(x)[0, 0] == np.float32(top)
+    dx = pooling.avg_pool2d_backward(x, (1, 2, 22, 22), 3, 1)
+    assert dx[0, 0, 5, 5] == np.float32(top) and dx[0, 1, 5, 5] == 1
     axes = pooling_axes(x.shape, 3, 2)
-    means = np.empty((2, 9, 9), "f4")
-    with np.errstate(over="ignore"):
-        assert not fast.fill_means(means, x, *axes, True, np.dtype("f4"))
-    assert fast.fill_means(means, x, *axes, True, np.dtype("f8"))
     assert fast.divisors(*axes, True, np.dtype("f4"))(slice(9), slice(9)) == 9
+    means, sums = np.empty((2, 9, 9), "f4"), fast.sum_up
+    for array, dtypes in (x, "fd"), (x / 9, "f"), (x * np.inf, "f"):
+        with mock.patch.object(fast, "sum_up", side_effect=sums) as calls:
+            fast.fill_means(means, array, *axes, True)
+        assert "".join(c.args[-1].char for c in calls.mock_calls) == dtypes
 
 
 # -- memory -------------------------------------------------------------------
@@ -555,7 +604,7 @@ def test_pairs_are_read_by_a_narrowing_cast_or_not_at_all():
         np.testing.assert_array_equal(y, x[..., ::2, ::2])
     (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
     out = np.empty((1, 4, 4), "f4")
-    tile.read(tile.flat, out)
+    tile.read(*tile.phases, out)
     np.testing.assert_array_equal(out, x[0, :, ::2, ::2])
     # The last pair would reach beyond the end of an odd row: a plain copy.
     odd = x[..., :7].copy()

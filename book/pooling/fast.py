@@ -123,51 +123,103 @@ def runs(axis, room):
         yield slice(start, min(start + n, axis.out))
 
 
+class Layout(NamedTuple):
+    """How rows of some planes lie in vectors, padding between them."""
+
+    rows: Axis
+    columns: Axis
+    phases: int  # rows are sorted by their number modulo this
+    pitch: int  # from a row to the next
+    height: int  # rows that a plane takes
+
+    def size(self, planes):
+        """Return the cells of a vector that holds so many planes."""
+        lines = planes * self.height + self.rows.before
+        return self.columns.before + lines * self.pitch
+
+    def inside(self, vector, planes):
+        """View the rows of a vector without the padding at their sides."""
+        first = self.columns.before
+        cells = vector[first : first + planes * self.height * self.pitch]
+        cells = cells.reshape(planes, self.height, self.pitch)
+        return cells[:, :, : self.columns.size]
+
+    def copies(self, vectors, planes):
+        """Pair views into vectors, one for each phase, with image rows."""
+        pairs = []
+        for phase, vector in enumerate(vectors):
+            start = max(0, -((phase - self.rows.before) // self.phases))
+            first = self.phases * start + phase - self.rows.before
+            lines = slice(first, self.rows.size, self.phases)
+            lines_in = len(range(self.rows.size)[lines])
+            inside = self.inside(vector, planes)[:, start : start + lines_in]
+            stop = first + self.phases * inside.shape[1]
+            pairs.append((inside, slice(first, stop, self.phases)))
+        return pairs
+
+    def starts(self, flat, planes, step=None, out=None, dtype=None):
+        """View the first cells of windows: (planes, OH, OW).
+
+        Or of each window's first row `out` cells, `step` apart.
+        """
+        line = self.rows.stride // self.phases * self.pitch
+        steps = self.height * self.pitch, line, step or self.columns.stride
+        shape = planes, self.rows.out, out or self.columns.out
+        size = flat.itemsize
+        strides = [size * step for step in steps]
+        return np.ndarray(shape, dtype or flat.dtype, flat, 0, strides)
+
+
 class Block(NamedTuple):
-    """Windows of a plane that are worked on together, and their layout."""
+    """Windows of a plane that are worked on together."""
 
     windows: tuple  # slices of the output: rows, columns
     cells: tuple  # slices of the image: rows, columns
-    rows: Axis
-    columns: Axis
-    pitch: int  # from a row to the next, in cells of the vector
-    plane: int  # from a plane to the next
-    lead: int  # from the vector's start to the first cell of the image
+    first: Layout
+    last: Layout  # the same, or with the padding that rows get late
+
+
+def pitch_of(axis):
+    """Return the cells of a line: neighbours share the padding between."""
+    return axis.size + max(axis.before, axis.after)
 
 
 @functools.lru_cache(maxsize=64)
-def cut_blocks(rows, columns, room, as_it_lies):
+def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, late=False):
     """Cut a plane into blocks whose vectors have `room`, whole if it fits.
 
-    `as_it_lies` asks for vectors that are a part of the image's memory.
+    `as_it_lies` asks for vectors that are a part of the image's memory,
+    `late` for rows that get their padding late.
     """
     tall, wide = (
         axis.before + axis.size + axis.after + axis.overhang
         for axis in (rows, columns)
     )
+    tall = -(-tall // phases)
     if tall * wide > room:  # neighbours share cells: keep blocks large
-        room = max(room, 4 * rows.reach * columns.reach)
-        wide = min(wide, room // min(tall, 2 * rows.reach))
+        reach = -(-rows.reach // phases)
+        room = max(room, 4 * reach * columns.reach)
+        wide = min(wide, room // min(tall, 2 * reach))
         tall = room // wide
     blocks = []
     for j in runs(columns, wide):
-        for i in runs(rows, tall):
+        for i in runs(rows, tall * phases):
             up, r = part(rows, i)
             across, c = part(columns, j)
-            lies = as_it_lies and c.out == columns.out
-            if lies:
+            pitch, height = pitch_of(c), pitch_of(r)
+            if as_it_lies and c.out == columns.out:
                 across, pitch = slice(None), columns.size
                 if r.out == rows.out:
-                    up = slice(None)
-            else:
-                pitch = c.size + max(c.before, c.after)
-            height = r.size + max(r.before, r.after)
-            if up == slice(None):
-                height = rows.size
-            lead = r.before * pitch + c.before
-            blocks.append(
-                Block((i, j), (up, across), r, c, pitch, height * pitch, lead)
-            )
+                    up, height = slice(None), rows.size
+            if phases > 1:
+                height = r.out - 1 + -(-r.reach // phases)
+            first = last = Layout(r, c, phases, pitch, height)
+            if late:
+                one_each = Axis(r.out, 1, 1, 0, 0, 1, r.out)
+                last = Layout(one_each, c, 1, pitch, r.out)
+                c = c._replace(before=0, after=0)
+                first = Layout(r, c, phases, c.size, height)
+            blocks.append(Block((i, j), (up, across), first, last))
     return tuple(blocks)
 
 
@@ -184,7 +236,8 @@ class Scratch:
         ]
         block = getattr(cls.own, "block", None)
         if block is None or block.size < sum(lengths):
-            block = np.empty(sum(lengths), np.uint8)
+            block = np.empty(sum(lengths) + 64, np.uint8)
+            block = block[-block.ctypes.data % 64 :][: sum(lengths)]
             if block.size <= 2 * SCRATCH:  # a larger one is not kept
                 cls.own.block = block
         found = []
@@ -206,87 +259,126 @@ WIDER = {1: "<u2", 2: "<u4", 4: "<u8"}  # of a cell: a pair of them
 
 
 class Tile(NamedTuple):
-    """A block of some planes as one vector, and where its windows go."""
+    """A block of some planes as vectors, and where its windows go."""
 
     place: tuple  # slices of the output: planes, rows, columns
-    flat: np.ndarray
-    spare: list  # vectors of its size
+    planes: int
+    phases: list  # a vector for each phase of the rows
+    spare: list  # vectors of their size
     block: Block
+    wide: np.ndarray | None  # for the rows that get their padding late
 
-    def first_cells(self, flat, dtype=None):
+    def down(self, ufunc, double):
+        """Reduce the windows' rows; return a vector and the free ones."""
+        (flat, *others), spare = self.phases, self.spare
+        layout = self.block.first
+        rows, step = layout.rows, layout.rows.dilation * layout.pitch
+        if layout.phases == 1:
+            return double(flat, rows.window, step, spare)
+        whole, rest = divmod(rows.window, layout.phases)
+        first, *spare = spare
+        for other in others:  # one row of each phase: a group
+            flat = ufunc(flat, other, out=first[: flat.size])
+        if whole:
+            if ufunc is np.maximum:  # else the group is needed to the end
+                spare.append(first)
+            flat, spare = double(flat, whole, step, spare)
+            for other in self.phases[:rest]:
+                other = other[whole * step :]
+                flat = ufunc(
+                    flat[: other.size], other, out=flat[: other.size]
+                )
+        return flat, spare
+
+    def widen(self, flat):
+        """Put padding between the rows, if they have none yet."""
+        if self.wide is None:
+            return flat
+        first, last = self.block.first, self.block.last
+        size = last.columns.size
+        wide = self.wide[: last.size(self.planes)]
+        lines = first.starts(flat, self.planes, 1, size)
+        np.copyto(last.inside(wide, self.planes), lines)
+        return wide
+
+    def starts(self, flat, dtype=None):
         """View the first cell of each window: (planes, OH, OW)."""
-        block, size = self.block, flat.itemsize
-        planes = self.place[0].stop - self.place[0].start
-        steps = (
-            block.plane,
-            block.rows.stride * block.pitch,
-            block.columns.stride,
-        )
-        return np.ndarray(
-            (planes, block.rows.out, block.columns.out),
-            dtype or flat.dtype,
-            flat,
-            strides=[size * step for step in steps],
-        )
+        return self.block.last.starts(flat, self.planes, dtype=dtype)
 
     def read(self, flat, out):
         """Copy the first cell of each window to `out`."""
-        cells, size = self.first_cells(flat), flat.itemsize
+        cells, size = self.starts(flat), flat.itemsize
         last = sum(
             (n - 1) * step
             for n, step in zip(cells.shape, cells.strides, strict=True)
         )
         if (
-            self.block.columns.stride == 2
+            self.block.last.columns.stride == 2
             and size in WIDER
             and out.dtype == flat.dtype
             and last + 2 * size <= flat.nbytes
             and sys.byteorder == "little"
         ):
-            cells = self.first_cells(flat, WIDER[size])
+            cells = self.starts(flat, WIDER[size])
             out = out.view(f"<u{size}")
         np.copyto(out, cells, casting="unsafe")
 
 
-def tiles(x, rows, columns, dtype, fill, spare=(), put=np.copyto):
+def tiles(
+    x, rows, columns, dtype, fill, spare=(), put=np.copyto, one=False
+):
     """Walk over x (N, C, H, W) in tiles that stay in the cache.
 
     Cells are of `dtype`, padding is `fill`, `spare` are dtypes of vectors to
-    write on; `put(out, x)` copies where x cannot be used as it lies.
+    write on; `put(out, x)` copies where x cannot be used as it lies. `one`
+    asks for one vector with all padding in place.
     """
     start = 0
-    no_padding = not any(
-        axis.before or axis.after or axis.overhang for axis in (rows, columns)
-    )
+    right = columns.after + columns.overhang
+    padding = rows.before, rows.after, rows.overhang, columns.before, right
     for planes in plane_batches(x):
         as_it_lies = (
-            no_padding
+            not any(padding)
             and planes.flags.c_contiguous
             and planes.dtype == dtype
         )
-        types = list(spare) if as_it_lies else [dtype, *spare]
+        phases = 1
+        if rows.dilation == 1 and not (as_it_lies or one):
+            phases = rows.stride
+        late = 4 * max(columns.before, right) > columns.size and not one
+        many = min(phases, rows.window) + late
+        types = [*([] if as_it_lies else [dtype] * many), *spare]
         room = SCRATCH // sum(np.dtype(t).itemsize for t in types or [dtype])
-        for block in cut_blocks(rows, columns, room, as_it_lies):
+        for block in cut_blocks(rows, columns, room, as_it_lies, phases, late):
             lies = block.cells[1] == slice(None)
-            many = min(len(planes), (room - block.lead) // block.plane)
-            if many < 1 or (lies and block.cells[0] != slice(None)):
-                many = 1
-            size = block.lead + many * block.plane
-            vectors = Scratch.vectors(size, *([] if lies else [dtype]), *spare)
-            if not lies:
-                padded, *vectors = vectors
-                padded[:] = fill
-                image = padded[block.lead :].reshape(many, -1, block.pitch)
-                image = image[:, : block.rows.size, : block.columns.size]
-            for first in range(0, len(planes), many):
-                some = planes[first : first + many, *block.cells]
-                if lies:
-                    flat = some.reshape(-1)
-                else:
-                    put(image[: len(some)], some)
-                    flat = padded[: block.lead + len(some) * block.plane]
-                q = slice(start + first, start + first + len(some))
-                yield Tile((q, *block.windows), flat, vectors, block)
+            layouts = block.first, block.last
+            q = min(
+                (room - layout.size(0)) // (layout.size(1) - layout.size(0))
+                for layout in layouts
+            )
+            q = max(1, min(q, len(planes)))
+            if lies and block.cells[0] != slice(None):
+                q = 1
+            size = max(layout.size(q) for layout in layouts)
+            own = [] if lies else [dtype] * many
+            vectors = Scratch.vectors(size, *own, *spare)
+            padded, free = vectors[: len(own)], vectors[len(own) :]
+            for vector in padded:
+                vector[:] = fill
+            wide = padded.pop() if late else None
+            copies = block.first.copies(padded, q)
+            for first in range(0, len(planes), q):
+                some = planes[first : first + q, *block.cells]
+                n = len(some)
+                for inside, lines in copies:
+                    put(inside[:n], some[:, lines])
+                flats = [some.reshape(-1)] if lies else [
+                    vector[: block.first.size(n)] for vector in padded
+                ]
+                place = slice(start + first, start + first + n)
+                yield Tile(
+                    (place, *block.windows), n, flats, free, block, wide
+                )
         start += len(planes)
 
 
@@ -338,11 +430,10 @@ def max_pool2d_flat(
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     tops = y.view(work).reshape(-1, rows.out, columns.out)
     for tile in tiles(x, rows, columns, work, low, [work] * 2, put):
-        down = rows.dilation * tile.block.pitch
-        flat, spare = double_max(
-            tile.flat, columns.window, columns.dilation, tile.spare
+        flat, spare = tile.down(np.maximum, double_max)
+        flat, _ = double_max(
+            tile.widen(flat), columns.window, columns.dilation, spare
         )
-        flat, spare = double_max(flat, rows.window, down, spare)
         top = tops[tile.place]
         tile.read(flat, top)
         if work != native:
@@ -407,17 +498,17 @@ def max_pool2d_flat_indices(
         window_starts, (rows, columns)
     )
     spare = [work, work, small, small, bool]
-    for tile in tiles(x, rows, columns, work, low, spare, put):
+    for tile in tiles(x, rows, columns, work, low, spare, put, True):
         _, i, j = tile.place
         top, place = tops[tile.place], places[tile.place]
         for with_nan in (False, True):
             spare = tile.spare[:2], tile.spare[2:4], tile.spare[4]
             flat, far, spare = double_both(
-                tile.flat, None, columns.window, columns.dilation,
+                *tile.phases, None, columns.window, columns.dilation,
                 columns.dilation, spare, with_nan,
             )
             flat, far, spare = double_both(
-                flat, far, rows.window, rows.dilation * tile.block.pitch,
+                flat, far, rows.window, rows.dilation * tile.block.first.pitch,
                 rows.dilation * W, spare, with_nan,
             )
             tile.read(flat, top)
@@ -426,10 +517,11 @@ def max_pool2d_flat_indices(
         if far is None:  # a window of one cell
             place[...] = right[j]
         else:
-            np.add(tile.first_cells(far), right[j], out=place)
+            np.add(tile.starts(far), right[j], out=place)
         place += W * down[i, None]
-        if tile.block.lead:  # where all cells equal the padding
-            lost = top == low
+        layout = tile.block.first
+        if layout.rows.before or layout.columns.before:
+            lost = top == low  # where all cells equal the padding
             if lost.any():
                 first = down_inside[i, None] * W + right_inside[j]
                 np.copyto(place, first, where=lost)
@@ -508,26 +600,37 @@ def divisors(rows, columns, count_include_pad, dtype):
     return lambda i, j: np.outer(down[i], across[j]).astype(dtype)
 
 
-def fill_means(means, x, rows, columns, count_include_pad, work):
-    """Write the means of all windows; tell whether all are finite."""
+def sum_up(means, x, rows, columns, count_include_pad, work):
+    """Write the mean of each window, its sum taken in the dtype `work`."""
     divisor = divisors(rows, columns, count_include_pad, work)
-    spare = [work] * spare_vectors(columns.window, rows.window)
-    finite = True
+    need = spare_vectors(rows.window, columns.window)
+    if rows.stride > 1:  # groups of rows first, then these
+        groups = rows.window // rows.stride
+        need = max(need, 1 + spare_vectors(groups, columns.window))
+    spare = [work] * need
     for tile in tiles(x, rows, columns, work, 0, spare):
-        down = rows.dilation * tile.block.pitch
-        flat, spare = double_sum(
-            tile.flat, columns.window, columns.dilation, tile.spare
+        flat, spare = tile.down(np.add, double_sum)
+        flat, _ = double_sum(
+            tile.widen(flat), columns.window, columns.dilation, spare
         )
-        flat, spare = double_sum(flat, rows.window, down, spare)
         mean, count = means[tile.place], divisor(*tile.place[1:])
         if mean.dtype == work and columns.stride == 2:
             tile.read(flat, mean)
             mean /= count
         else:
-            cells = tile.first_cells(flat)
+            cells = tile.starts(flat)
             np.divide(cells, count, out=mean, casting="same_kind")
-        finite = finite and bool(np.isfinite(mean).all())
-    return finite
+
+
+def fill_means(means, x, rows, columns, count_include_pad):
+    """Write the mean of each window, in float32 where it is wide enough."""
+    options = (means, x, rows, columns, count_include_pad)
+    work = np.result_type(means.dtype, np.float32)
+    try:
+        with np.errstate(over="raise" if work == np.float32 else None):
+            sum_up(*options, work)
+    except FloatingPointError:  # a sum has gone over
+        sum_up(*options, np.dtype(float))
 
 
 def avg_pool2d_flat(
@@ -542,10 +645,7 @@ def avg_pool2d_flat(
     native = np.dtype(dtype.type)
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     means = y.reshape(-1, rows.out, columns.out)
-    work = np.result_type(native, np.float32)
-    options = (means, x, rows, columns, count_include_pad)
-    if not fill_means(*options, work) and work == np.float32:
-        fill_means(*options, np.dtype(float))  # has a sum gone over?
+    fill_means(means, x, rows, columns, count_include_pad)
     return in_byte_order(y, dtype)
 
 
@@ -619,6 +719,16 @@ def spread(flat, fan, stride, vectors):
     return wider, spare
 
 
+def mirrored(axis):
+    """Turn an axis of stride 1 around: a window for each cell's windows."""
+    return axis._replace(
+        size=axis.out,
+        before=axis.reach - 1 - axis.before,
+        after=axis.reach - 1 - axis.after,
+        out=axis.size,
+    )
+
+
 def avg_pool2d_flat_backward(
     dout, input_shape, window, stride=None, padding=0, *, dilation=1,
     ceil_mode=False, count_include_pad=True,
@@ -631,6 +741,14 @@ def avg_pool2d_flat_backward(
     native = np.dtype(dtype.type)
     work = np.result_type(native, np.float32)
     dx = np.empty(input_shape, native)
+    if all(
+        axis.stride == 1
+        and (cell_counts(axis, count_include_pad) == axis.window).all()
+        for axis in axes
+    ):  # the same sums as forward
+        means = dx.reshape(-1, *input_shape[2:])
+        fill_means(means, dout, *map(mirrored, axes), True)
+        return in_byte_order(dx, dtype)
     divisor = divisors(*axes, count_include_pad, work)
     SH, SW = (axis.stride for axis in axes)
     size = work.itemsize

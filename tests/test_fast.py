@@ -171,6 +171,21 @@ def test_rows_are_sorted_by_phase_where_a_tile_is_copied():
     assert tile.starts(*tile.phases)[0, :, 0].tolist() == [3, 15, 27]
 
 
+def test_a_layout_shares_the_padding_between_lines():
+    axis = Axis(5, 3, 1, 1, 2, 1, 6)
+    assert fast.pitch_of(axis) == 7
+    layout = fast.Layout(axis, axis, 1, 7, 7)
+    assert layout.size(2) == 1 + (2 * 7 + 1) * 7
+    vector = np.arange(layout.size(2))
+    [(inside, lines)] = layout.copies([vector], 2)
+    assert lines == slice(0, None, 1)
+    assert inside[1, 0].tolist() == list(range(57, 62))
+    assert layout.starts(vector, 2)[1, 5, 5] == 49 + 5 * 7 + 5
+    # All rows of phase 0 of a stride of 3 are padding: nothing to copy.
+    layout = fast.Layout(Axis(1, 3, 3, 1, 1, 1, 1), axis, 3, 7, 1)
+    assert len(layout.copies([vector] * 3, 1)) == 1
+
+
 def test_wide_padding_comes_after_the_rows():
     x = np.arange(25, dtype="f4").reshape(1, 1, 5, 5)
     rows, columns = pooling_axes(x.shape, 5, 1, 2)

@@ -17,6 +17,7 @@ import json
 import random
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -401,7 +402,13 @@ def growth(task, loads, names, rounds, progress):
     }
 
 
-STEPS = 14  # ratios of `steps`
+STEPS = 17  # ratios of `steps`
+
+
+def as_copied(tiles, x, options):
+    """Pool x in tiles that are made in another way."""
+    with mock.patch.object(fast, "tiles", tiles):
+        return fast.max_pool2d_flat(x, *options)
 
 
 def steps(rounds, progress):
@@ -421,6 +428,9 @@ def steps(rounds, progress):
     dx, values = np.zeros(x.size, np.float32), x.ravel()
     cube, places = dx.reshape(x.shape), np.unravel_index(where, x.shape)
     wide = values.astype(float)
+    on_lines, off_lines = fast.Scratch.vectors(x.size, "f4", "f4")
+    off_lines = off_lines[4:]
+    few = values[: off_lines.size - 1], values[1 : off_lines.size]
     found = {
         "maximum of every second cell": ratio(
             lambda: np.maximum(x[..., ::2], x[..., 1::2], out=out),
@@ -437,6 +447,10 @@ def steps(rounds, progress):
         "add.at, float64 into float32": ratio(
             lambda: np.add.at(dx, where, wide),
             lambda: np.add.at(dx, where, values),
+        ),
+        "a pass that writes off the lines": ratio(
+            lambda: np.maximum(*few, out=off_lines[:-1]),
+            lambda: np.maximum(*few, out=on_lines[: len(few[0])]),
         ),
         "one vector, no tiles": {},
         "tiles, strided read-out": {},
@@ -459,6 +473,14 @@ def steps(rounds, progress):
                 lambda pool=pool: pool(WIDER={}),
                 lambda pool=pool: pool(WIDER=fast.WIDER),
             )
+    found["tiles copied as they are"] = {}
+    for name in ("ResNet k3 s2 p1", "SPP k13 s1 p6"):
+        load = LAYERS[name]
+        x, whole = make_data(load)["x"], partial(fast.tiles, one=True)
+        found["tiles copied as they are"][name] = ratio(
+            partial(as_copied, whole, x, load.options),
+            partial(as_copied, fast.tiles, x, load.options),
+        )
     for size in (7, 28, 112):
         x = rng.standard_normal((2**21 // size**2, 1, size, size), np.float32)
         found["x.max(axis=(2, 3))"][f"{size} x {size}"] = ratio(

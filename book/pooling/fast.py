@@ -148,13 +148,14 @@ class Layout(NamedTuple):
         """Pair views into vectors, one for each phase, with image rows."""
         pairs = []
         for phase, vector in enumerate(vectors):
-            start = max(0, -((phase - self.rows.before) // self.phases))
-            first = self.phases * start + phase - self.rows.before
-            lines = slice(first, self.rows.size, self.phases)
-            lines_in = len(range(self.rows.size)[lines])
-            inside = self.inside(vector, planes)[:, start : start + lines_in]
-            stop = first + self.phases * inside.shape[1]
-            pairs.append((inside, slice(first, stop, self.phases)))
+            above = phase - self.rows.before  # its first row in the image
+            start = max(0, -(above // self.phases))  # those in the padding
+            first = above + self.phases * start
+            count = len(range(first, self.rows.size, self.phases))
+            inside = self.inside(vector, planes)[:, start : start + count]
+            lines = slice(first, None, self.phases)
+            if inside.size:
+                pairs.append((inside, lines))
         return pairs
 
     def starts(self, flat, planes, step=None, out=None, dtype=None):
@@ -514,11 +515,8 @@ def max_pool2d_flat_indices(
             tile.read(flat, top)
             if work.kind != "f" or not np.isnan(top.max()):
                 break  # else once more, now with an eye on NaN
-        if far is None:  # a window of one cell
-            place[...] = right[j]
-        else:
-            np.add(tile.starts(far), right[j], out=place)
-        place += W * down[i, None]
+        np.copyto(place, 0 if far is None else tile.starts(far))
+        place += W * down[i, None] + right[j]
         layout = tile.block.first
         if layout.rows.before or layout.columns.before:
             lost = top == low  # where all cells equal the padding

@@ -158,17 +158,28 @@ class Layout(NamedTuple):
                 pairs.append((inside, lines))
         return pairs
 
-    def starts(self, flat, planes, step=None, out=None, dtype=None):
-        """View the first cells of windows: (planes, OH, OW).
-
-        Or of each window's first row `out` cells, `step` apart.
-        """
+    @property
+    def steps(self):
+        """Return the cells from a window to the next: plane, row, column."""
         line = self.rows.stride // self.phases * self.pitch
-        steps = self.height * self.pitch, line, step or self.columns.stride
-        shape = planes, self.rows.out, out or self.columns.out
+        return self.height * self.pitch, line, self.columns.stride
+
+    def last_start(self, planes):
+        """Return where the last window of so many planes begins."""
+        plane, line, step = self.steps
+        last = (planes - 1) * plane + (self.rows.out - 1) * line
+        return last + (self.columns.out - 1) * step
+
+    def starts(self, flat, planes, dtype=None):
+        """View the first cells of windows: (planes, OH, OW)."""
+        plane, line, step = self.steps
         size = flat.itemsize
-        strides = [size * step for step in steps]
-        return np.ndarray(shape, dtype or flat.dtype, flat, 0, strides)
+        return np.ndarray(
+            (planes, self.rows.out, self.columns.out),
+            dtype or flat.dtype,
+            flat,
+            strides=(size * plane, size * line, size * step),
+        )
 
 
 class Block(NamedTuple):
@@ -296,33 +307,28 @@ class Tile(NamedTuple):
         if self.wide is None:
             return flat
         first, last = self.block.first, self.block.last
-        size = last.columns.size
         wide = self.wide[: last.size(self.planes)]
-        lines = first.starts(flat, self.planes, 1, size)
+        every = first.columns._replace(stride=1, out=first.columns.size)
+        lines = first._replace(columns=every).starts(flat, self.planes)
         np.copyto(last.inside(wide, self.planes), lines)
         return wide
 
     def starts(self, flat, dtype=None):
         """View the first cell of each window: (planes, OH, OW)."""
-        return self.block.last.starts(flat, self.planes, dtype=dtype)
+        return self.block.last.starts(flat, self.planes, dtype)
 
     def read(self, flat, out):
         """Copy the first cell of each window to `out`."""
-        cells, size = self.starts(flat), flat.itemsize
-        last = sum(
-            (n - 1) * step
-            for n, step in zip(cells.shape, cells.strides, strict=True)
-        )
+        layout, size, wider = self.block.last, flat.itemsize, None
         if (
-            self.block.last.columns.stride == 2
+            layout.columns.stride == 2
             and size in WIDER
             and out.dtype == flat.dtype
-            and last + 2 * size <= flat.nbytes
+            and layout.last_start(self.planes) + 2 <= flat.size
             and sys.byteorder == "little"
         ):
-            cells = self.starts(flat, WIDER[size])
-            out = out.view(f"<u{size}")
-        np.copyto(out, cells, casting="unsafe")
+            wider, out = WIDER[size], out.view(f"<u{size}")
+        np.copyto(out, self.starts(flat, wider), casting="unsafe")
 
 
 def tiles(

@@ -360,6 +360,7 @@ def test_gradients_are_those_of_im2col(data, lines, room, count):
     ((3, 40, 60, 60), (3, 2, 1)),
     ((1, 3, 400, 700), (5, 1, 2)),  # planes larger than a tile
     ((2, 40, 61, 59), ((7, 4), (2, 3), ((3, 0), (1, 2)))),
+    ((2, 3, 60, 50), (35, 2, 5)),  # seventeen groups of rows, and a row
 ])
 def test_large_arrays_are_those_of_im2col(shape, args):
     x = np.random.default_rng(0).standard_normal(shape, np.float32)

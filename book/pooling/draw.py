@@ -325,5 +325,5 @@ def playground(
         "open": " ".join(show),
     }
     if ceil_mode:
-        attributes["ceil"] = ""
+        attributes["ceil"] = "1"
     return Playground(attributes)

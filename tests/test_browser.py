@@ -117,6 +117,19 @@ def watch(page):
 # -- the playground -----------------------------------------------------------
 
 
+def put(page, cell):
+    """Show the output of a notebook's cell, as a notebook does."""
+    page.evaluate(
+        """html => {
+          document.body.innerHTML = html;
+          const script = document.createElement("script");
+          script.text = document.querySelector("body script").text;
+          document.body.append(script);
+        }""",
+        cell._repr_html_(),
+    )
+
+
 @pytest.fixture
 def stage(page):
     """Open an empty page that knows the playground."""
@@ -255,6 +268,49 @@ def test_playground_is_small():
     assert PLAYGROUND.stat().st_size < 15_000
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "avg", "ceil_mode": True, "stride": (1, 2), "show": ()},
+        {"mode": "avg", "count_include_pad": False, "padding": (0, 1)},
+        {"ties": "overwrite", "window": (1, 3), "show": ["columns"]},
+    ],
+)
+def test_playground_starts_as_it_is_told(stage, options):
+    x = np.arange(20.0).reshape(4, 5) - 7.5
+    told = {"window": 2, "padding": 0, "mode": "max", "ties": "first"}
+    told |= options
+    put(stage, playground(x, **told))
+    state = stage.evaluate("document.querySelector('pool-playground').s")
+    mode = told["mode"]
+    if not told.get("count_include_pad", True):
+        mode = "avg-image"
+    assert state["x"] == x.tolist()
+    assert state["mode"] == mode
+    assert state["ties"] == told["ties"]
+    assert bool(state["ceil"]) == told.get("ceil_mode", False)
+    for name in ("window", "stride", "padding"):
+        value = told.get(name, told["window"])
+        assert state[name] == list(np.broadcast_to(value, 2))
+    shown = stage.locator("details[open]")
+    assert shown.count() == len(told.get("show", ()))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ties": "both"}, "ties must be 'first'"),
+        ({"mode": "mean"}, "mode must be 'max' or 'avg', got 'mean'"),
+        ({"padding": ((0, 1), (0, 0))}, "padding must be"),
+        ({"window": 0}, "window must be"),
+    ],
+)
+def test_playground_refuses_what_it_cannot_show(options, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        playground(np.eye(3), **options)
+
+
 def cell(page, table, row, column):
     """Find a cell of the playground's tables."""
     return page.locator(f"#{table} tr:nth-child({row + 1}) td").nth(column)
@@ -293,16 +349,7 @@ def marked(page, table, how):
 def toy(stage):
     """Put the worked problem on the stage, as a notebook cell would."""
     x = [[2, 8, 3], [8, 1, 5], [4, 5, 5]]
-    cell = playground(x, 2, stride=1, show=["columns", "backward"])
-    stage.evaluate(
-        """html => {
-          document.body.innerHTML = html;
-          const script = document.createElement("script");
-          script.text = document.querySelector("body script").text;
-          document.body.append(script);
-        }""",
-        cell._repr_html_(),
-    )
+    put(stage, playground(x, 2, stride=1, show=["columns", "backward"]))
     return stage
 
 
@@ -391,7 +438,7 @@ def test_a_refusal_is_said_and_passes(toy):
     assert cell(toy, "x", 0, 0).locator("input").input_value() == "a<b"
     toy.get_by_label("window, rows").fill("1000000")
     toy.get_by_label("stride, rows").fill("9000000")
-    toy.get_by_label("round").select_option("1")  # would be a huge window
+    toy.get_by_label("round").select_option("ceil")  # would be a huge window
     assert not alert.is_hidden()
 
 

@@ -19,6 +19,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from pooling.im2col import share_ties
+from pooling.windows import pair
+
 INK = "#16202c"  # numbers in cells
 TONE = "#80868f"  # what stands on the page: titles, arrows, padding
 PLAIN = "#dbe4ee"
@@ -313,17 +316,24 @@ def playground(
     x = np.asarray(x)
     if x.ndim != 2:
         raise ValueError(f"x must have 2 axes, got shape {x.shape}")
+    if mode not in ("max", "avg"):
+        raise ValueError(f"mode must be 'max' or 'avg', got {mode!r}")
+    share_ties(np.ones((1, 1, 1, 1), dtype=bool), ties)  # refuses other rules
     if mode == "avg" and not count_include_pad:
         mode = "avg-image"
     stride = window if stride is None else stride
-    pairs = {"window": window, "stride": stride, "padding": padding}
+    least = {"window": 1, "stride": 1, "padding": 0}
+    pairs = {
+        name: pair(value, name, least[name])
+        for name, value in zip(least, (window, stride, padding), strict=True)
+    }
     attributes = {
         "x": "; ".join(" ".join(map(str, line)) for line in x.tolist()),
-        **{k: " ".join(map(str, np.ravel(v))) for k, v in pairs.items()},
+        **{name: " ".join(map(str, both)) for name, both in pairs.items()},
         "mode": mode,
         "ties": ties,
         "open": " ".join(show),
     }
     if ceil_mode:
-        attributes["ceil"] = "1"
+        attributes["ceil"] = "ceil"
     return Playground(attributes)

@@ -1,4 +1,4 @@
-/* <pool-playground x="1 2; 3 4" window="2" stride="1 2" padding="0" ceil="1"
+/* <pool-playground x="1 2; 3 4" window="2" stride="1 2" padding="0" ceil="ceil"
    mode="max | avg | avg-image" ties="first" open="columns backward">
    `pool` computes, with the rules and words of the package. */
 (() => {
@@ -85,13 +85,14 @@ const STYLE = `:host { display: block; margin: 1rem 0; padding: .8rem;
   border: 1px solid var(--text); color: var(--text);
   background: var(--ground); font-size: .9rem }
 * { box-sizing: border-box }
-.wrap { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem }
+.wrap { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem;
+  margin: .5rem 0 }
 .wrap > div { max-width: 100% }
 fieldset { border: 0; margin: 0; padding: 0 }
-label, legend, div > p { padding: 0; margin: .5rem 0 0; font-size: .8rem }
+label, legend, div > p { padding: 0; margin: 0; font-size: .8rem }
 input, select, button { font: inherit; padding: .15rem .3rem;
   color: var(--text); background: var(--ground);
-  border: 1px solid var(--text) }
+  border: 1px solid var(--text); height: 2rem }
 select { display: block; max-width: 100% }
 fieldset input { width: 3.2rem }
 div > p + div { overflow-x: auto; padding: 4px }
@@ -127,7 +128,7 @@ const SKELETON = `<div class="wrap" role="group" aria-label="Settings">
   ${choice("mode", "take the", { max: "maximum",
     avg: "average, padding counts", "avg-image": "average of the image" })}
   ${PAIRS.map(pair).join("")}
-  ${choice("ceil", "round", { "": "down (floor)", 1: "up (ceil)" })}</div>
+  ${choice("ceil", "round", { "": "down (floor)", ceil: "up (ceil)" })}</div>
 <p id="error" role="alert"></p>
 <div class="wrap"><div id="x"></div><div><div id="y"></div>
   <button id="back">Back</button> <button id="next">Next</button></div></div>

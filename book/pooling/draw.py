@@ -122,13 +122,13 @@ def rows(*lines, alt):
 def photos(*lines, alt):
     """Draw rows of grey pictures, each a pair (title, array (H, W))."""
     high = max(image.max() for line in lines for _, image in line)
-    wide, tall = 4.6, 4.6 * lines[0][0][1].shape[0] / lines[0][0][1].shape[1]
+    wide, tall = 3.2, 3.2 * lines[0][0][1].shape[0] / lines[0][0][1].shape[1]
     width = max(map(len, lines)) * (wide + GAP)
     figure, axes = canvas(width + GAP, len(lines) * (tall + TITLE))
     for i, line in enumerate(lines):
         for j, (title, image) in enumerate(line):
             x, y = GAP + j * (wide + GAP), i * (tall + TITLE) + TITLE
-            axes.text(x, y - 0.2, title, color=TONE, size=10, weight="bold")
+            axes.text(x, y - 0.2, title, color=TONE, size=11, weight="bold")
             axes.imshow(
                 image, cmap="gray", vmin=0, vmax=high, aspect="auto",
                 extent=(x, x + wide, y + tall, y), interpolation="none",

@@ -280,7 +280,7 @@ customElements.define("pool-playground", class extends HTMLElement {
       td.className = `${real ? "" : "pad"} ${on ? "window" : ""} ` +
         (best ? "winner" : on && has(tied, cell) ? "tied" : "");
       if (k !== undefined) td.dataset.k = k;
-      if (on && id === "cols" && !box.matches(":hover")) {
+      if (on && !box.matches(":hover, :focus-within")) {
         box.scrollLeft = td.offsetLeft - box.clientWidth / 2;
       }
       if (id === "y") {

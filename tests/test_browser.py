@@ -17,9 +17,11 @@ import shutil
 import threading
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from nbconvert import HTMLExporter
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
@@ -445,6 +447,18 @@ def test_a_refusal_is_said_and_passes(toy):
 def test_a_notebook_may_hold_it_twice(toy):
     toy.evaluate("document.body.innerHTML += document.body.innerHTML")
     assert toy.locator("pool-playground #y td").count() == 8
+
+
+def test_it_plays_in_an_exported_notebook(page):
+    html = playground(np.arange(9).reshape(3, 3), 2, 1)._repr_html_()
+    output = nbformat.v4.new_output("display_data", {"text/html": html})
+    cell = nbformat.v4.new_code_cell("playground(...)", outputs=[output])
+    exported, _ = HTMLExporter().from_notebook_node(
+        nbformat.v4.new_notebook(cells=[cell])
+    )
+    page.route("https://**", lambda route: route.abort())  # its own scripts
+    page.set_content(exported)
+    assert numbers(page, "y") == [["4", "5"], ["7", "8"]]
 
 
 # -- every page ---------------------------------------------------------------

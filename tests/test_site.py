@@ -2,18 +2,22 @@
 
 import io
 import re
+import struct
 import subprocess
 import sysconfig
 import venv
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from sphinx.errors import ExtensionError
 
 from tests.conftest import ROOT
+from tools.finish_site import slim
 from tools.refresh import SOLUTIONS
 from tools.solutions import copy_with_solutions
 
@@ -25,6 +29,16 @@ def pages(site):
         for path in site.rglob("*.html")
         if "_static" not in path.parts
     }
+
+
+def test_a_theme_without_what_is_mended_stops_the_build(tmp_path):
+    (tmp_path / "_static" / "mathjax").mkdir(parents=True)
+    (tmp_path / "page.html").write_text('<ol role="doc-biblioentry">')
+    builder = SimpleNamespace(name="html")
+    app = SimpleNamespace(builder=builder, outdir=tmp_path)
+    with pytest.raises(ExtensionError, match=r"fontawesome") as stop:
+        slim(app, None)
+    assert "doc-biblioentry" not in str(stop.value)  # that one fits
 
 
 def test_every_page_of_the_contents_is_there(site):
@@ -164,15 +178,28 @@ def test_every_page_has_a_preview_and_an_icon(pages, site):
     for path, page in pages.items():
         if path.is_relative_to(site / "book"):
             assert page.select_one("link[rel=icon]"), path
-            for name in ("og:title", "og:description", "og:site_name"):
-                tag = page.select_one(f"meta[property='{name}']")
-                assert tag and tag["content"], f"{path.name}: no {name}"
+            for name in ("title", "description", "site_name", "image:alt"):
+                tag = page.select_one(f"meta[property='og:{name}']")
+                assert tag and tag["content"], f"{path.name}: no og:{name}"
+            picture = page.select_one("meta[property='og:image']")["content"]
+            data = (site / picture).read_bytes()  # from the site's root
+            assert data.startswith(b"\x89PNG") and len(data) < 60_000
+            assert struct.unpack(">II", data[16:24]) == (1200, 630)
+    assert pages[site / "index.html"].select_one("link[rel=icon]")
 
 
 def test_the_zip_runs_from_an_empty_folder(site, tmp_path):
     with zipfile.ZipFile(site / "pooling-book.zip") as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / "pooling-book"
+    book = ROOT / "book"
+    for path in [
+        *book.glob("*.ipynb"),
+        *book.glob("exercises/*/*.ipynb"),
+        *book.glob("pooling/**/*.py"),
+    ]:
+        copy = folder / path.relative_to(ROOT)
+        assert copy.read_bytes() == path.read_bytes()
     needs = (folder / "requirements.txt").read_text()
     ours = (ROOT / "requirements.txt").read_text()
     assert set(needs.splitlines()) <= set(ours.splitlines())
@@ -192,7 +219,7 @@ def test_the_zip_runs_from_an_empty_folder(site, tmp_path):
     )
     exercise = folder / "book" / "exercises" / "01_windows"
     where = subprocess.check_output(
-        [python, "-c", "import pooling; print(pooling.__file__)"],
+        [python, "-c", "from pooling import check; print(check.__file__)"],
         cwd=exercise,
         text=True,
     )

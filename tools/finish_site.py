@@ -2,8 +2,9 @@
 
 Pages load little and nothing from outside, and have names for everything.
 What is left out or mended, and why, stands at each line; what a page asks for
-is there afterwards, and tests/test_browser.py looks. Beside the pages goes a
-zip with all that a learner needs.
+is there afterwards, and tests/test_browser.py looks. The build fails if the
+theme has nothing that fits a line. Beside the pages go a zip with all that a
+learner needs, and a picture for previews.
 """
 
 import re
@@ -12,9 +13,19 @@ import zipfile
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parent.parent
 ZIP = "pooling-book.zip"
+FIRST = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Pooling layers in numpy</title>
+<link rel="icon" href="_static/favicon.svg">
+<meta http-equiv="refresh" content="0; url={first}">
+<p><a href="{first}">Pooling layers in numpy</a></p>
+</html>
+"""
 MENDS = [
     # Draws icons that the fonts draw already: 1.5 MB of script on each page.
     (r"\s*<script[^>]*/fontawesome\.js[^>]*></script>", ""),
@@ -75,15 +86,23 @@ def slim(app, error):
     if error or app.builder.name != "html":
         return
     out = Path(app.outdir)
+    useless = {pattern for pattern, _ in MENDS}
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         for pattern, instead in MENDS:
-            text = re.sub(pattern, instead, text)
+            text, times = re.subn(pattern, instead, text)
+            if times:
+                useless.discard(pattern)
         page.write_text(text, encoding="utf-8")
     static = out / "_static"
     for pattern in UNUSED:
-        for path in static.glob(pattern):
+        paths = list(static.glob(pattern))
+        if not paths:
+            useless.add(pattern)
+        for path in paths:
             path.unlink()
+    if useless:
+        raise ExtensionError(f"nothing on the site fits {sorted(useless)}")
     for path in (static / "mathjax").iterdir():
         if path.name not in MATHS:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -134,10 +153,33 @@ def write_zip(path):
             archive.writestr(zipfile.ZipInfo(f"pooling-book/{name}"), text)
 
 
+def draw_preview(path):
+    """Draw the picture that a message shows with a link, 1200 x 630 pixels."""
+    # Not above: tools.refresh imports this file to mend a broken package.
+    from pooling.draw import INK, Panel, arrow, canvas, panel
+
+    figure, axes = canvas(12, 6.3)
+    title = {"size": 21, "weight": "bold", "ha": "center", "color": INK}
+    axes.text(6, 1.15, "Pooling layers in numpy", **title)
+    x = [[1, 3, 2, 0], [4, 6, 5, 1], [0, 2, 8, 7], [3, 1, 9, 4]]
+    y = [[6, 5], [3, 9]]
+    windows = [(0, 0, 2, 2), (0, 2, 2, 2), (2, 0, 2, 2), (2, 2, 2, 2)]
+    cells = [(i // 2, j // 2, 1, 1) for i, j, _, _ in windows]
+    marks = [(1, 1), (1, 2), (3, 0), (3, 2)]
+    panel(axes, Panel(x, "", marks=marks, frames=windows), 1.5, 4.4, 1)
+    arrow(axes, 6.3, 8, 3.85, "max")
+    panel(axes, Panel(y, "", frames=cells), 8.5, 4.4, 1)
+    figure.savefig(path, dpi=250)
+
+
 def take_away(app, error):
-    """Put the zip beside the pages."""
+    """Put beside the pages what is no page of the book."""
     if not error and app.builder.name == "html":
-        write_zip(Path(app.outdir) / ZIP)
+        out = Path(app.outdir)
+        write_zip(out / ZIP)
+        draw_preview(out / app.config.ogp_image)
+        first = FIRST.format(first=f"{app.config.root_doc}.html")
+        (out / "index.html").write_text(first, encoding="utf-8")
 
 
 def setup(app):

@@ -65,17 +65,18 @@ def closure(packages, names):
     return list(dict.fromkeys(found))
 
 
-def fetch(requirement, folder):
-    """Download a pure wheel from the package index; return its path."""
-    before = set(folder.iterdir())
+def fetch(requirements, folder):
+    """Download pure wheels from the package index; find them by name."""
     run(
         *(BIN / "python", "-m", "pip", "download", "--quiet", "--no-deps"),
         *("--only-binary=:all:", "--platform", "any", "--abi", "none"),
         *("--implementation", "py", "--python-version", "3.14"),
-        *("--dest", folder, requirement),
+        *("--dest", folder, *requirements),
     )
-    (path,) = set(folder.iterdir()) - before
-    return path
+    return {
+        path.name.split("-")[0].lower().replace("_", "-"): path
+        for path in folder.glob("*.whl")
+    }
 
 
 def entry(path, name, version, **more):
@@ -97,17 +98,20 @@ def lock(core):
     place = core / "pyodide-lock.json"
     content = json.loads(place.read_text())
     packages = content["packages"]
-    for name in closure(packages, NEEDS):
-        package = packages[name]
-        if package["file_name"].endswith("none-any.whl"):
-            path = fetch(f"{name}=={package['version']}", core)
-            package |= entry(
-                path,
-                name,
-                package["version"],
-                depends=package["depends"],
-                imports=package["imports"],
-            )
+    pure = {
+        name: packages[name]
+        for name in closure(packages, NEEDS)
+        if packages[name]["file_name"].endswith("none-any.whl")
+    }
+    wheels = fetch([f"{k}=={v['version']}" for k, v in pure.items()], core)
+    for name, package in pure.items():
+        package |= entry(
+            wheels[name],
+            name,
+            package["version"],
+            depends=package["depends"],
+            imports=package["imports"],
+        )
     source = WORK / "package"  # building leaves files behind
     shutil.rmtree(source, ignore_errors=True)
     leave = shutil.ignore_patterns("__pycache__")
@@ -140,7 +144,7 @@ def build(site):
                                    "pooling", "*.bib", "*.html")  # fmt: skip
     shutil.copytree(ROOT / "book", book, ignore=leave)
     (LITE / "pypi").mkdir()
-    fetch("comm==0.2.3", LITE / "pypi")  # the kernel would ask the index
+    fetch(["comm==0.2.3"], LITE / "pypi")  # the kernel would ask the index
     run(
         *(BIN / "jupyter-lite", "build", "--lite-dir", LITE),
         *("--contents", LITE / "contents", "--output-dir", site / "lite"),

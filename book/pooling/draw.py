@@ -19,6 +19,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from pooling.im2col import share_ties
+from pooling.windows import pair
+
 INK = "#16202c"  # numbers in cells
 TONE = "#80868f"  # what stands on the page: titles, arrows, padding
 PLAIN = "#dbe4ee"
@@ -119,13 +122,13 @@ def rows(*lines, alt):
 def photos(*lines, alt):
     """Draw rows of grey pictures, each a pair (title, array (H, W))."""
     high = max(image.max() for line in lines for _, image in line)
-    wide, tall = 4.6, 4.6 * lines[0][0][1].shape[0] / lines[0][0][1].shape[1]
+    wide, tall = 3.2, 3.2 * lines[0][0][1].shape[0] / lines[0][0][1].shape[1]
     width = max(map(len, lines)) * (wide + GAP)
     figure, axes = canvas(width + GAP, len(lines) * (tall + TITLE))
     for i, line in enumerate(lines):
         for j, (title, image) in enumerate(line):
             x, y = GAP + j * (wide + GAP), i * (tall + TITLE) + TITLE
-            axes.text(x, y - 0.2, title, color=TONE, size=10, weight="bold")
+            axes.text(x, y - 0.2, title, color=TONE, size=11, weight="bold")
             axes.imshow(
                 image, cmap="gray", vmin=0, vmax=high, aspect="auto",
                 extent=(x, x + wide, y + tall, y), interpolation="none",
@@ -313,17 +316,24 @@ def playground(
     x = np.asarray(x)
     if x.ndim != 2:
         raise ValueError(f"x must have 2 axes, got shape {x.shape}")
+    if mode not in ("max", "avg"):
+        raise ValueError(f"mode must be 'max' or 'avg', got {mode!r}")
+    share_ties(np.ones((1, 1, 1, 1), dtype=bool), ties)  # refuses other rules
     if mode == "avg" and not count_include_pad:
         mode = "avg-image"
     stride = window if stride is None else stride
-    pairs = {"window": window, "stride": stride, "padding": padding}
+    least = {"window": 1, "stride": 1, "padding": 0}
+    pairs = {
+        name: pair(value, name, least[name])
+        for name, value in zip(least, (window, stride, padding), strict=True)
+    }
     attributes = {
         "x": "; ".join(" ".join(map(str, line)) for line in x.tolist()),
-        **{k: " ".join(map(str, np.ravel(v))) for k, v in pairs.items()},
+        **{name: " ".join(map(str, both)) for name, both in pairs.items()},
         "mode": mode,
         "ties": ties,
         "open": " ".join(show),
     }
     if ceil_mode:
-        attributes["ceil"] = ""
+        attributes["ceil"] = "ceil"
     return Playground(attributes)

@@ -1,4 +1,4 @@
-/* <pool-playground x="1 2; 3 4" window="2" stride="1 2" padding="0" ceil
+/* <pool-playground x="1 2; 3 4" window="2" stride="1 2" padding="0" ceil="ceil"
    mode="max | avg | avg-image" ties="first" open="columns backward">
    `pool` computes, with the rules and words of the package. */
 (() => {
@@ -32,6 +32,12 @@ function outputSize(axis, size, window, stride, pad, ceil) {
   return out;
 }
 
+// Reads a plane, and the padding around it.
+const reader = (plane, fill, edit) => (r, c) => {
+  const v = plane[r]?.[c], real = v !== undefined;
+  return { r, c, real, v: real ? v : fill, edit: real && edit && [r, c] };
+};
+
 // One plane. The cells of a window stand in the order of im2col.
 function pool({ x, window, stride, padding, mode, ceil, ties, dout }) {
   const H = x.length, W = x[0].length, max = mode === "max";
@@ -40,12 +46,10 @@ function pool({ x, window, stride, padding, mode, ceil, ties, dout }) {
   const [top, left] = padding.map((v) => whole(v, "padding", 0));
   const OH = outputSize("H", H, PH, SH, top, ceil);
   const OW = outputSize("W", W, PW, SW, left, ceil);
+  const at = reader(x, max ? -Infinity : 0);
   const windows = grid(OH, OW, (i, j) => {
-    const cells = grid(PH, PW, (a, b) => {
-      const r = i * SH + a - top, c = j * SW + b - left;
-      const real = r >= 0 && r < H && c >= 0 && c < W;
-      return { r, c, real, v: real ? x[r][c] : max ? -Infinity : 0 };
-    }).flat();
+    const cells = grid(PH, PW, (a, b) =>
+      at(i * SH + a - top, j * SW + b - left)).flat();
     let takers = cells.filter((cell) => cell.real);
     if (!max) {
       const n = mode === "avg-image" ? takers.length
@@ -66,7 +70,8 @@ function pool({ x, window, stride, padding, mode, ceil, ties, dout }) {
     if (winner) up[winner.r][winner.c] = y; // the last one stays
     takers.forEach(({ r, c }) => {
       if (!max) up[r][c] += y * share;
-      sent[r][c].push(dout ? dout[i][j] * share : 0);
+      else if (ties === "overwrite") sent[r][c].length = 0;
+      sent[r][c].push(dout?.[i][j] * share);
     });
   });
   const dx = grid(H, W, (r, c) => sent[r][c].reduce((a, b) => a + b, 0));
@@ -80,13 +85,14 @@ const STYLE = `:host { display: block; margin: 1rem 0; padding: .8rem;
   border: 1px solid var(--text); color: var(--text);
   background: var(--ground); font-size: .9rem }
 * { box-sizing: border-box }
-.wrap { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem }
+.wrap { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem;
+  margin: .5rem 0 }
 .wrap > div { max-width: 100% }
 fieldset { border: 0; margin: 0; padding: 0 }
-label, legend, div > p { padding: 0; margin: .5rem 0 0; font-size: .8rem }
+label, legend, div > p { padding: 0; margin: 0; font-size: .8rem }
 input, select, button { font: inherit; padding: .15rem .3rem;
   color: var(--text); background: var(--ground);
-  border: 1px solid var(--text) }
+  border: 1px solid var(--text); height: 2rem }
 select { display: block; max-width: 100% }
 fieldset input { width: 3.2rem }
 div > p + div { overflow-x: auto; padding: 4px }
@@ -101,11 +107,13 @@ td.tied { background: #8fd0b4 }
 td.winner { background: #f6bd4b; font-weight: bold }
 td.window { box-shadow: 0 0 0 3px #d1560f }
 [role=grid] td { cursor: pointer }
+#error:empty { display: none }
 #error { color: #16202c; background: #eaa5b8; padding: .5rem }
 #status { min-height: 4.2em }
 summary { font-weight: 600; padding: .3rem 0 }`;
 
 const PAIRS = ["input", "window", "stride", "padding"];
+const CHOICES = ["mode", "ceil", "ties"];
 const both = (make) => ["rows", "columns"].map(make);
 const pair = (name) => `<fieldset><legend>${name}</legend>` +
   both((way, k) => `<input type="number" id="${name}${k}"
@@ -120,8 +128,8 @@ const SKELETON = `<div class="wrap" role="group" aria-label="Settings">
   ${choice("mode", "take the", { max: "maximum",
     avg: "average, padding counts", "avg-image": "average of the image" })}
   ${PAIRS.map(pair).join("")}
-  ${choice("ceil", "round", { "": "down (floor)", 1: "up (ceil)" })}</div>
-<p id="error" role="alert" hidden></p>
+  ${choice("ceil", "round", { "": "down (floor)", ceil: "up (ceil)" })}</div>
+<p id="error" role="alert"></p>
 <div class="wrap"><div id="x"></div><div><div id="y"></div>
   <button id="back">Back</button> <button id="next">Next</button></div></div>
 <p id="status" role="status"></p>
@@ -129,15 +137,13 @@ const SKELETON = `<div class="wrap" role="group" aria-label="Settings">
   <div id="cols"></div><div id="memory"></div></details>
 <details id="backward"><summary>Backward and unpooling</summary>
   ${choice("ties", "a tie goes to", { first: "the first",
-    last: "the last", split: "all, in equal shares", all: "all, in full" })}
+    last: "the last", split: "all, in equal shares", all: "all, in full",
+    overwrite: "all, = in place of +=" })}
   <div class="wrap"><div id="dout"></div><div id="dx"></div>
     <div id="up"></div></div></details>`;
 
 const show = (v) => String(Number(v.toPrecision(4)))
   .replace("-", "−").replace("Infinity", "∞");
-
-const make = (name, parent) =>
-  parent.appendChild(document.createElement(name));
 
 // What was typed, as a number if it is one, else as it is.
 function typed(text) {
@@ -146,7 +152,9 @@ function typed(text) {
   return t === "" || isNaN(t) ? text : Number(t);
 }
 
-class PoolPlayground extends HTMLElement {
+customElements.define("pool-playground", class extends HTMLElement {
+  static pool = pool;
+
   connectedCallback() {
     if (this.shadowRoot) return;
     // Typing here is no command of JupyterLab.
@@ -155,20 +163,18 @@ class PoolPlayground extends HTMLElement {
     root.innerHTML = `<style>${STYLE}</style>${SKELETON}`;
     this.$ = (id) => root.getElementById(id);
     const given = (name, or) => this.getAttribute(name) ?? or;
-    this.x = given("x", "2 8 3; 8 1 5; 4 5 5").split(";").map((row) =>
+    const x = given("x", "2 8 3; 8 1 5; 4 5 5").split(";").map((row) =>
       row.trim().split(/\s+/).map(typed));
-    this.dout = [];
+    this.s = { x, dout: [] };
     this.k = 0;
-    const window = given("window", "2"), padding = given("padding", "0");
-    const start = { input: `${this.x.length} ${this.x[0].length}`,
-      window, stride: given("stride", window), padding };
+    const window = given("window", "2");
+    const start = { input: `${x.length} ${x[0].length}`,
+      window, stride: window, padding: "0" };
     for (const name of PAIRS) {
-      const parts = start[name].split(" ");
+      const parts = given(name, start[name]).split(" ");
       both((_, k) => { this.$(name + k).value = parts[k] ?? parts[0]; });
     }
-    this.$("mode").value = given("mode", "max");
-    this.$("ceil").value = this.hasAttribute("ceil") ? 1 : "";
-    this.$("ties").value = given("ties", "first");
+    for (const id of CHOICES) this.$(id).value = given(id, this.$(id).value);
     for (const id of ["columns", "backward"]) {
       this.$(id).open = given("open", "").includes(id);
       this.$(id).ontoggle = () => this.draw();
@@ -190,14 +196,14 @@ class PoolPlayground extends HTMLElement {
 
   // Read, compute and draw, or say why not.
   update() {
-    let message = "";
     try {
       for (const input of this.shadowRoot.querySelectorAll("td input")) {
         const { name, r, c } = input.dataset, v = typed(input.value);
         if (v === input.value) {
           throw Error(`${name}[${r}, ${c}] must be a number, got '${v}'`);
         }
-        if (input.value !== show(this[name][r][c])) this[name][r][c] = v;
+        const row = this.s[name][r];
+        if (input.value !== show(row[c])) row[c] = v;
       }
       const s = Object.fromEntries(PAIRS.map((name) =>
         [name, both((_, k) => typed(this.$(name + k).value))]));
@@ -206,45 +212,41 @@ class PoolPlayground extends HTMLElement {
       if (Math.max(...sides, ...s.window) > 14) {
         throw Error("more than 14 cells in a line are not drawn");
       }
-      s.x = grid(...s.input, (i, j) =>
-        this.x[i]?.[j] ?? (i + 7 * j) % 10);
-      for (const id of ["mode", "ceil", "ties"]) s[id] = this.$(id).value;
+      for (const id of CHOICES) s[id] = this.$(id).value;
+      const { x, dout } = this.s;
+      s.x = grid(...s.input, (i, j) => x[i]?.[j] ?? (i + 7 * j) % 10);
       const { OH, OW } = pool(s);
-      s.dout = grid(OH, OW, (i, j) => this.dout[i]?.[j] ?? i * OW + j + 1);
-      Object.assign(this, { s, x: s.x, dout: s.dout, result: pool(s) });
+      s.dout = grid(OH, OW, (i, j) => dout[i]?.[j] ?? i * OW + j + 1);
+      Object.assign(this, { s, result: pool(s) });
       this.k = Math.min(this.k, OH * OW - 1);
       this.draw();
-    } catch (error) {
-      message = error.message;
+      this.say("error", "");
+    } catch ({ message }) {
+      this.say("error", message);
     }
-    this.say("error", message);
-    this.$("error").hidden = !message;
   }
 
   draw() {
-    const { x, dout, mode, padding: [top, left] } = this.s;
+    const { x, dout, mode, ties, padding: [top, left] } = this.s;
     const { H, W, OH, OW, windows, dx, up } = this.result;
-    const max = mode === "max", pad = max ? -Infinity : 0;
+    const max = mode === "max", last = "the last one stays";
     const n = windows.length, span = windows[0].cells.length;
-    const plane = (values, edit) => (r, c) => {
-      const v = values[r]?.[c], real = v !== undefined;
-      return { r, c, v: real ? v : pad, real, edit: real && edit && [r, c] };
-    };
+    const at = reader(x, max ? -Infinity : 0, true);
     const outer = (values, edit) => (i, j) => ({ k: i * OW + j, real: true,
       v: values[i][j], edit: edit && [i, j] });
     this.table("x", `x, ${H} × ${W}`, H + 2 * top, W + 2 * left,
-      (i, j) => plane(x, true)(i - top, j - left));
-    const y = grid(OH, OW, (i, j) => windows[i * OW + j].y);
+      (i, j) => at(i - top, j - left));
     this.table("y", `y, ${OH} × ${OW}: point, touch or press arrow keys`,
-      OH, OW, outer(y));
+      OH, OW, outer(grid(OH, OW, (i, j) => windows[i * OW + j].y)));
     this.table("cols", `im2col, ${span} × ${n}: a column for each window`,
       span, n, (a, k) => ({ ...windows[k].cells[a], k }));
     this.table("memory", "x in memory, row after row", 1, H * W,
-      (_, m) => plane(x)(Math.floor(m / W), m % W));
+      (_, m) => reader(x)(Math.floor(m / W), m % W));
     this.table("dout", "dout, the gradient of y", OH, OW, outer(dout, true));
-    this.table("dx", "dx: gradients add", H, W, plane(dx));
-    this.table("up", `y unpooled: ${max ? "the last one stays"
-      : "shares add"}`, H, W, plane(up));
+    this.table("dx", `dx: ${max && ties === "overwrite" ? last
+      : "gradients add"}`, H, W, reader(dx));
+    this.table("up", `y unpooled: ${max ? last : "shares add"}`, H, W,
+      reader(up));
     this.$("ties").parentNode.hidden = !max;
     this.say("status", this.sentence(windows[this.k]));
   }
@@ -255,38 +257,30 @@ class PoolPlayground extends HTMLElement {
 
   // Fill a table; make it anew only if its plan changed: focus stays.
   table(id, title, rows, columns, cellAt) {
-    const place = this.$(id), all = grid(rows, columns, cellAt).flat();
-    const plan = [columns, ...all.map(({ edit }) => (edit ? 1 : 0))].join();
-    if (place.dataset.plan !== plan) {
-      place.dataset.plan = plan;
-      place.textContent = "";
-      make("p", place);
-      const table = make("table", make("div", place));
-      if (id === "y") table.role = "grid";
-      else Object.assign(table.parentNode, { role: "group", tabIndex: 0 });
-      all.forEach(({ edit }, n) => {
-        if (n % columns === 0) table.insertRow();
-        const td = table.rows[table.rows.length - 1].insertCell();
-        if (!edit) return;
-        const input = make("input", td), [r, c] = edit;
-        Object.assign(input.dataset, { name: id, r, c });
-        input.ariaLabel = `${id}[${r}, ${c}]`;
-      });
+    const place = this.$(id), all = grid(rows, columns, cellAt);
+    const field = ([r, c]) => `<input aria-label="${id}[${r}, ${c}]"
+      data-name="${id}" data-r="${r}" data-c="${c}">`;
+    const plan = all.map((row) => "<tr>" + row.map(({ edit }) =>
+      `<td>${edit ? field(edit) : ""}</td>`).join("") + "</tr>").join("");
+    if (place.plan !== plan) {
+      place.plan = plan;
+      place.innerHTML = "<p></p>" + (id === "y" ? '<div><table role="grid">'
+        : '<div role="group" tabindex="0"><table>') + plan;
     }
-    const [head, box] = place.children;
+    const [head, box] = place.children, flat = all.flat();
     head.textContent = title;
     (id === "y" ? box.firstChild : box).ariaLabel = title;
     const { cells, tied = [], takers } = this.result.windows[this.k];
     const top = id === "dx" ? takers : tied.slice(0, 1);
     const has = (list, { r, c }) => list.some((l) => l.r === r && l.c === c);
     place.querySelectorAll("td").forEach((td, n) => {
-      const cell = all[n], { k, v, real } = cell;
+      const cell = flat[n], { k, v, real } = cell;
       const on = k === undefined ? has(cells, cell) : k === this.k;
       const best = on && tied.length && has(top, cell);
       td.className = `${real ? "" : "pad"} ${on ? "window" : ""} ` +
         (best ? "winner" : on && has(tied, cell) ? "tied" : "");
       if (k !== undefined) td.dataset.k = k;
-      if (on && id === "cols" && !box.matches(":hover")) {
+      if (on && !box.matches(":hover, :focus-within")) {
         box.scrollLeft = td.offsetLeft - box.clientWidth / 2;
       }
       if (id === "y") {
@@ -327,15 +321,13 @@ class PoolPlayground extends HTMLElement {
 
   move(event) {
     const { OW } = this.result;
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -OW, ArrowDown: OW };
-    if (!by[event.key]) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -OW,
+      ArrowDown: OW }[event.key];
+    if (!by) return;
     event.preventDefault();
     event.stopPropagation(); // the site's own arrow keys turn pages
-    this.choose(this.k + by[event.key]);
+    this.choose(this.k + by);
     this.$("y").querySelector('[tabindex="0"]').focus();
   }
-}
-
-PoolPlayground.pool = pool;
-customElements.define("pool-playground", PoolPlayground);
+});
 })();

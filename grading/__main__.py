@@ -106,7 +106,7 @@ def grade(args):
             ) as executor:
                 with contextlib.suppress(NoWalls):
                     executor.begin()  # while the rest is imported
-                rows, shown = graded(folder, executor, screen, args)
+                rows, shown, missing = graded(folder, executor, screen, args)
         except NoWalls as error:
             print(
                 f"cannot grade: students' code cannot be contained here: "
@@ -122,11 +122,11 @@ def grade(args):
     print(report.summary(shown))
     here = report.short(folder)
     print(f"written: {here}/grades.csv, {here}/report.html, {here}/feedback/")
-    return int(any(row.needs_person() for row in shown))
+    return int(bool(missing) or any(row.needs_person() for row in shown))
 
 
 def graded(folder, executor, screen, args):
-    """Grade; return the rows of all, and of what was asked for."""
+    """Grade; return all rows, those asked for, and how many lack pages."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from grading.course import Course
@@ -145,7 +145,7 @@ def graded(folder, executor, screen, args):
     except SQLAlchemyError as error:
         place = report.short(folder / "gradebook.db")
         raise report.CannotGrade(f"{place}: {error.args[0]}") from None
-    return rows, shown
+    return rows, shown, this.missing
 
 
 @contextlib.contextmanager

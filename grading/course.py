@@ -77,7 +77,6 @@ class Course:
         """Open the gradebook, for a with statement."""
         if self.book is None:  # opening it takes long: once
             course_id = self.config.CourseDirectory.course_id
-            api.get_alembic_version = version
             self.book = Gradebook(self.db_url, course_id)
             for table, column in INDEXED.items():
                 name = f"{table}_{column}"
@@ -323,6 +322,9 @@ def version():
     migrations = Migrations()
     migrations.set_main_option("script_location", ALEMBIC_DIR)
     return ScriptDirectory.from_config(migrations).get_current_head()
+
+
+api.get_alembic_version = version
 
 
 def as_text(notebook):

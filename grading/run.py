@@ -97,6 +97,7 @@ class Run:
         self.assignments = {}
         self.pages = {}  # being written -> whose, and what it shows
         self.writers = None
+        self.missing = 0  # pages that could not be written
 
     def start(self):
         """Find what was handed in, and register its assignments."""
@@ -270,22 +271,25 @@ class Run:
         gc.freeze()  # what is imported need not be looked through again
         pool = ThreadPoolExecutor(self.jobs)
         try:
-            with self.bar(len(changed)) as bar:
-                for said in self.grade_all(changed, pool):
-                    bar.update()
-                    line = f"[{bar.n}/{len(changed)}] {said}"
-                    tqdm.write(line, sys.stdout)
+            with self.bar("grading", len(changed)) as bar:
+                for number, said in enumerate(
+                    self.grade_all(changed, pool), start=1
+                ):
+                    tqdm.write(f"[{number}/{len(changed)}] {said}", sys.stdout)
                     sys.stdout.flush()
+                    bar.update()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def bar(self, count):
-        """Return a progress bar, which counts even where nobody sees it."""
+    def bar(self, what, count):
+        """Return a progress bar, which is quiet where there is no terminal."""
         return tqdm(
+            desc=what,
             total=count,
             file=self.screen,
-            disable=None if self.screen else True,
+            disable=not self.screen,
             leave=False,
+            bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}, {remaining} left",
         )
 
     def grade_all(self, changed, pool):
@@ -497,6 +501,7 @@ class Run:
             else:
                 name = report.plain(" ".join(pair))
                 print(f"no page for {name}: {page.exception()}")
+                self.missing += 1
         self.memory.put(entries, lasting=False)
 
     def write_feedback(self, rows):
@@ -505,7 +510,7 @@ class Run:
             self.begin_page(row)
         if self.pages:
             print(f"writing {len(self.pages)} feedback pages", flush=True)
-        with self.bar(len(self.pages)) as bar:
+        with self.bar("pages", len(self.pages)) as bar:
             for page in as_completed(list(self.pages)):
                 self.pages_written([page])
                 bar.update()

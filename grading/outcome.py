@@ -4,13 +4,12 @@ A job is plain data: the texts of a repaired notebook's cells, and the tests. A
 result is plain data of which a student may have written a part.
 """
 
-import base64
 import contextlib
 import re
 
 import nbformat
 
-from grading.intake import mark
+from grading.intake import mark, picture
 
 
 def job_of(submission, assignment, seconds, seconds_in_all):
@@ -99,9 +98,8 @@ def safe_output(output, count):
         if key == "text/plain":
             data[key] = clean(value)
         elif key == "image/png":
-            picture = base64.b64decode(re.sub(r"\s", "", value), validate=True)
-            if picture.startswith(b"\x89PNG\r\n\x1a\n"):
-                data[key] = base64.b64encode(picture).decode()
+            data[key] = picture(value)
+    data = {key: value for key, value in data.items() if value}
     return [new("display_data", data=data)] if data else []
 
 

@@ -5,11 +5,14 @@ import re
 from copy import deepcopy
 
 import nbformat
+from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import DataTypeFilter, Highlight2HTML
 from nbgrader.utils import is_grade, is_solution, is_task
 
 from grading import report
+
+MOST_SHOWN = 50_000  # characters of a cell
 
 
 class Exporter(HTMLExporter):
@@ -39,8 +42,16 @@ class Pages:
         once = functools.lru_cache(4096)
         markdown = once(lambda text: self.exporter.markdown2html({}, text))
         colours = once(Highlight2HTML())
+
+        @pass_context
+        def with_pictures(context, text):
+            """Make a cell's text HTML, with its own pictures."""
+            if context.get("cell", {}).get("attachments"):
+                return self.exporter.markdown2html(context, text)
+            return markdown(text)
+
         add = self.exporter.register_filter
-        add("markdown2html", lambda text: markdown(text))
+        add("markdown2html", with_pictures)
         add("highlight_code", lambda text, metadata: colours(text))
         add("filter_data_type", DataTypeFilter())
 
@@ -89,6 +100,10 @@ def add_points(notebook, row, result):
 def add_notes(notebook, row, hidden):
     """Tell on a page what was repaired, and hide what shall be hidden."""
     for cell in notebook.cells:
+        if len(cell.source) > MOST_SHOWN:
+            cell.source = (
+                f"{cell.source[:MOST_SHOWN]}\n… cut here, to be shown"
+            )
         if cell.cell_type == "code" and not hidden:
             hide_tests(cell)
     notes = [row.reason] if row.reason else []
@@ -114,6 +129,10 @@ def inert(notebook):
             handed_out and not is_solution(cell) and not is_task(cell)
         ):
             cell.source = escape_tags(cell.source)
+            shown = set(re.findall(r"attachment:([^\s)\"']+)", cell.source))
+            if not shown <= set(cell.get("attachments", ())):
+                # Pages cannot be made of a cell whose picture is missing.
+                cell.source = cell.source.replace("attachment:", "picture ")
     return notebook
 
 

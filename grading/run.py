@@ -5,6 +5,7 @@ import gc
 import hashlib
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -55,6 +56,7 @@ SUSPICIOUS = {
 }
 
 
+PAGE_SECONDS = 60  # for one page
 SECONDS = 0.5  # between two times that what is graded is saved
 
 
@@ -525,13 +527,20 @@ def begin_writer(settings, hidden):
     """Get ready to write pages in this process."""
     global pages
     pages = Pages(settings, hidden)
+    signal.signal(signal.SIGALRM, too_long)
     gc.freeze()
     end_with_parent()
 
 
+def too_long(*_):
+    raise TimeoutError(f"it took more than {PAGE_SECONDS} s")
+
+
 def write_page(*what):
-    """Write a page in this process."""
+    """Write a page in this process; give up after a while."""
+    signal.alarm(PAGE_SECONDS)
     pages.write(*what)
+    signal.alarm(0)
 
 
 def end_with_parent():

@@ -658,9 +658,10 @@ def align(notebook, assignment, submission):
             if mine:
                 cell.source = joined(mine, template, name, repairs)
                 for one in mine:
-                    cell.setdefault("attachments", {}).update(
-                        one.get("attachments", {})
-                    )
+                    if one.get("attachments") and cell.cell_type == "markdown":
+                        cell.setdefault("attachments", {}).update(
+                            one.attachments
+                        )
             else:
                 repairs.append(f"put back {name}, which was missing")
         elif cell.cell_type == "code":

@@ -22,7 +22,7 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import text
 
-from grading import report, walls, wire
+from grading import intake, report, walls, wire
 from grading.bench import lay_out
 from grading.course import INDEXED
 from grading.executor import Executor
@@ -303,6 +303,16 @@ def test_nothing_vanishes(third):
     assert third.row("'=1+1")["status"] == NOT_GRADED
     for student in ("on_holiday", "all.zip", "=1+1"):
         assert f"\n{student}  " in third.said
+
+
+@pytest.mark.timeout(60)
+def test_a_file_without_end_is_not_read(tmp_path):
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(100 << 30)
+    first = intake.fingerprint(tmp_path)
+    with (tmp_path / "huge").open("r+b") as file:
+        file.truncate(99 << 30)
+    assert intake.fingerprint(tmp_path) != first
 
 
 def test_unknown_names_are_refused(course, third):

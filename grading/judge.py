@@ -206,9 +206,6 @@ class Judge:
         """Run all cells and tests; return outputs and outcomes."""
         everything = list(range(len(self.cells)))
         self.run(everything, everything, show=True, share=True)
-        lost = [k for k, t in self.tests.items() if t["error"] == LOST_COPY]
-        if lost:  # a test before them has taken the copy they shared
-            self.run(everything, lost)
         own = [k for k in everything if self.cells[k].get("own")]
         changed = [
             c for c in self.cells if "given" in c and c["run"] != c["given"]
@@ -224,7 +221,8 @@ class Judge:
                 how="without",
             )
         tried = self.failed(but="NotAttempted")
-        if tried and (own or changed or len(self.answers()) > 1):
+        lost = [k for k in tried if self.tests[k]["error"] == LOST_COPY]
+        if tried and (own or changed or lost or len(self.answers()) > 1):
             # One answer may have spoiled another: each on its own.
             self.run([], tried, how="alone")
         return {
@@ -293,7 +291,8 @@ class Judge:
                 old = self.tests.get(number)
                 new = self.test(cell, answers, shared, *copies[number])
                 if not old or old["error"] == LOST_COPY or not new["error"]:
-                    new["how"] = how
+                    lost = old and old["error"] == LOST_COPY
+                    new["how"] = "" if lost else how
                     self.tests[number] = new
         for calls, _ in copies.values():
             calls.line.close()

@@ -273,7 +273,6 @@ answer("crashes_when_called", "import ctypes\ndef min_pool2d(*a):\n    ctypes.st
 answer("loops_when_called", "def min_pool2d(*a):\n    while True: pass", MIN, PARTLY, says="time of this test was up")
 answer("eats_when_called", "def min_pool2d(*a):\n    return [np.empty(1 << 24) for _ in range(999)]", MIN)
 
-answer("ends_in_one_test", "{right}\nright = min_pool2d\nimport os\ndef min_pool2d(x, *a):\n    if x.shape == (2, 3, 7, 6):\n        os._exit(1)\n    return right(x, *a)", ("min_pool2d-values",), PARTLY)
 answer("too_long_to_read", "{right}\n" + "x = 1\n" * 500_000, None, NOT_GRADED, "million characters of code")
 answer("changes_input", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    y = right(x, *a)\n    x[:] = 0\n    return y", MIN)
 answer("loops_after_answer", "{right}\nwhile True: pass", (), PARTLY)
@@ -677,6 +676,21 @@ def _(folder, notebook):
     released = f"book/exercises/{CHAPTER}/{NAME}"
     save(folder, nbformat.read(released, as_version=4))
     save(folder, notebook, "01_windows (1).ipynb")
+
+
+@odd("ends_in_one_test", ("min_pool2d-values",), PARTLY, "Python ended while")
+def _(folder, notebook):
+    k = at(notebook, "min_pool2d")
+    notebook.cells[k].source += (
+        "\nright = min_pool2d\ndef min_pool2d(x, *a):\n"
+        "    return helper(right(x, *a), x.shape)"
+    )
+    helper = (
+        "import os\ndef helper(y, shape):\n"
+        "    return os._exit(1) if shape == (2, 3, 7, 6) else y"
+    )
+    notebook.cells.insert(k, new(helper))
+    save(folder, notebook)
 
 
 @odd("picture_in_answer", (), GRADED)

@@ -53,7 +53,7 @@ lab: $(READY) ## open the notebooks in JupyterLab
 grade: $(READY) ## grade what is in course/submitted
 	@$(BIN)/python -m grading || [ $$? -eq 1 ] # 1: some wait for a person
 
-bench-grading: $(READY) ## submissions per minute, here and with plain nbgrader
+bench-grading: $(READY) ## submissions per minute, here and by other graders
 	$(BIN)/python -m grading.bench
 
 refresh: $(READY) ## after editing a lesson or a solution: export, execute, release

@@ -92,35 +92,29 @@ def grade(args):
     """Grade what is new or changed, and report on all; return the status."""
     folder = args.course.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with quiet(folder / "grading.log"):
+    with quiet(folder / "grading.log") as screen:
         # Not at the top: it takes seconds, and `--help` should not.
-        from sqlalchemy.exc import SQLAlchemyError
-
-        from grading.course import Course
-        from grading.run import CannotGrade, Run
+        from grading.executor import Cluster, Executor
         from grading.walls import NoWalls
 
-        memory = Memory(folder / "graded.jsonl")
-        course = Course(folder, args.db)
-        run = Run(course, memory, args)
+        walls = not args.unsafe
         try:
-            run.start()
-            run.grade()
-            rows = run.rows()
-            shown = [row for row in rows if run.asks_for(*row[:2])]
-            run.write_feedback(shown)
-        except CannotGrade as error:
-            print(f"cannot grade: {error}")
-            return 2
+            with contextlib.closing(
+                Cluster(args.scheduler, walls)
+                if args.scheduler
+                else Executor(walls)
+            ) as executor:
+                with contextlib.suppress(NoWalls):
+                    executor.begin()  # while the rest is imported
+                rows, shown, missing = graded(folder, executor, screen, args)
         except NoWalls as error:
             print(
                 f"cannot grade: students' code cannot be contained here: "
                 f"{error}\n--unsafe grades without walls"
             )
             return 2
-        except SQLAlchemyError as error:
-            place = report.short(folder / "gradebook.db")
-            print(f"grading stopped at {place}: {error.args[0]}")
+        except report.CannotGrade as error:
+            print(f"cannot grade: {error}")
             return 2
     report.write_csv(folder / "grades.csv", rows)
     report.write_report(folder / "report.html", rows)
@@ -128,21 +122,45 @@ def grade(args):
     print(report.summary(shown))
     here = report.short(folder)
     print(f"written: {here}/grades.csv, {here}/report.html, {here}/feedback/")
-    return int(any(row.needs_person() for row in shown))
+    return int(bool(missing) or any(row.needs_person() for row in shown))
+
+
+def graded(folder, executor, screen, args):
+    """Grade; return all rows, those asked for, and how many lack pages."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from grading.course import Course
+    from grading.run import Run
+
+    memory = Memory(folder / "graded.jsonl")
+    try:
+        with contextlib.closing(
+            Run(Course(folder, args.db), memory, executor, screen, args)
+        ) as this:
+            this.start()
+            this.grade()
+            rows = this.rows()
+            shown = [row for row in rows if this.asks_for(*row[:2])]
+            this.write_feedback(shown)
+    except SQLAlchemyError as error:
+        place = report.short(folder / "gradebook.db")
+        raise report.CannotGrade(f"{place}: {error.args[0]}") from None
+    return rows, shown, this.missing
 
 
 @contextlib.contextmanager
 def quiet(log):
-    """Send what nbgrader and kernels write to stderr to a file."""
-    with log.open("a", encoding="utf-8") as file:
-        screen = os.dup(2)
+    """Send what nbgrader writes to stderr to a file; yield the screen."""
+    with (
+        log.open("a", encoding="utf-8") as file,
+        os.fdopen(os.dup(2), "w", encoding="utf-8") as screen,
+    ):
         os.dup2(file.fileno(), 2)
         try:
-            yield
+            yield screen
         finally:
             sys.stderr.flush()
-            os.dup2(screen, 2)
-            os.close(screen)
+            os.dup2(screen.fileno(), 2)
 
 
 if __name__ == "__main__":

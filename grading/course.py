@@ -3,16 +3,17 @@
 import contextlib
 import io
 import logging
-import os
 import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.utils import (
     compute_checksum,
@@ -21,14 +22,23 @@ from nbgrader.utils import (
     is_solution,
     is_task,
 )
+from sqlalchemy import select, text
 from traitlets.config.loader import PyFileConfigLoader
 from traitlets.log import get_logger
 
-from grading import report
+from grading import pages, report
 from grading.intake import Assignment
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "solutions"
+# nbgrader looks rows up by these, which have no index: then each submission
+# takes the longer the more there are.
+INDEXED = {
+    "submitted_assignment": "student_id",
+    "submitted_notebook": "assignment_id",
+    "grade": "notebook_id",
+    "comment": "notebook_id",
+}
 
 
 class Result(NamedTuple):
@@ -37,7 +47,9 @@ class Result(NamedTuple):
     score: float
     max_score: float
     waiting: list  # names of the cells that wait for a person
-    shown: list  # all that its feedback page shows
+    grades: dict  # name of a cell -> (points, points to be had)
+    comments: dict  # name of a cell -> text or None
+    late: float  # points that are taken off for late work
 
 
 class Course:
@@ -45,10 +57,6 @@ class Course:
 
     def __init__(self, folder, db_url=None):
         self.folder = folder
-        # nbgrader calls `alembic`, which lies beside this Python.
-        here = str(Path(sys.executable).parent)
-        if here not in os.environ["PATH"].split(os.pathsep):
-            os.environ["PATH"] = here + os.pathsep + os.environ["PATH"]
         config = PyFileConfigLoader(
             "nbgrader_config.py", str(ROOT)
         ).load_config()
@@ -70,6 +78,15 @@ class Course:
         if self.book is None:  # opening it takes long: once
             course_id = self.config.CourseDirectory.course_id
             self.book = Gradebook(self.db_url, course_id)
+            for table, column in INDEXED.items():
+                name = f"{table}_{column}"
+                self.book.db.execute(
+                    text(
+                        f"CREATE INDEX IF NOT EXISTS {name} "
+                        f"ON {table} ({column})"
+                    )
+                )
+            self.book.db.commit()
         try:
             yield self.book
         finally:
@@ -107,85 +124,67 @@ class Course:
             key,
         )
 
-    def save(self, student, assignment, notebook, timestamp=None):
-        """Save an executed notebook and its points; return the Result.
+    def save(self, graded):
+        """Save executed notebooks and their points; return the Results.
 
         nbgrader's SaveAutoGrades and AssignLatePenalties in one transaction:
         either all of it is in the gradebook, or nothing.
+
+        Parameters
+        ----------
+        graded : dict
+            (student, assignment) -> (notebook, time of handing in or None).
+
+        Returns
+        -------
+        dict
+            (student, assignment) -> Result.
         """
-        path = self.graded(student, assignment)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        report.write(path, nbformat.writes(report.inert(notebook)))
         with self.gradebook() as book:
-            book.update_or_create_student(student)
-            submission = book.update_or_create_submission(
-                assignment, student, timestamp=timestamp
-            )
-            [saved] = [n for n in submission.notebooks if n.name == assignment]
-            grades = {grade.name: grade for grade in saved.grades}
-            comments = {comment.name: comment for comment in saved.comments}
-            for cell in notebook.cells:
-                name = cell.metadata.get("nbgrader", {}).get("grade_id")
-                if is_grade(cell):
-                    grade = grades[name]
-                    grade.auto_score, _ = determine_grade(cell)
-                    by_hand = grade.manual_score is not None
-                    grade.needs_manual_grade = (
-                        by_hand or grade.auto_score is None
-                    )
-                if is_solution(cell) or is_task(cell):
-                    checksum = cell.metadata.nbgrader.get("checksum")
-                    same = checksum == compute_checksum(cell)
-                    comments[name].auto_comment = (
-                        "No response." if same and not is_task(cell) else None
-                    )
+            session = book.db()
+            # nbgrader commits after each step of its own; here that is one.
+            commit, session.commit = session.commit, session.flush
+            for pair, (notebook, timestamp) in graded.items():
+                report.write(self.graded(*pair), as_text(notebook))
+                self.save_points(book, *pair, notebook, timestamp)
+            commit()
+        return self.results(graded)
+
+    def save_points(self, book, student, assignment, notebook, timestamp):
+        """Put the points of one submission into the gradebook."""
+        book.update_or_create_student(student)
+        submission = book.update_or_create_submission(
+            assignment, student, timestamp=timestamp
+        )
+        [saved] = [n for n in submission.notebooks if n.name == assignment]
+        grades = {grade.cell.name: grade for grade in saved.grades}
+        comments = {note.cell.name: note for note in saved.comments}
+        for cell in notebook.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if is_grade(cell):
+                grade = grades[name]
+                grade.auto_score, _ = determine_grade(cell)
+                by_hand = grade.manual_score is not None
+                grade.needs_manual_grade = by_hand or grade.auto_score is None
+            if is_solution(cell) or is_task(cell):
+                checksum = cell.metadata.nbgrader.get("checksum")
+                same = checksum == compute_checksum(cell)
+                comments[name].auto_comment = (
+                    "No response." if same and not is_task(cell) else None
+                )
+        if submission.total_seconds_late > 0:
             book.db.flush()
             saved.late_submission_penalty = self.penalty(submission, saved)
-            book.db.commit()
-            book.db.refresh(submission)
-            return result(submission)
+        elif saved.late_submission_penalty:
+            saved.late_submission_penalty = None
 
     def penalty(self, submission, saved):
         """Return what nbgrader's plugin takes off for late work, or None."""
-        late = submission.total_seconds_late
-        if late <= 0:
-            return None
         plugin = LateSubmissionPlugin(config=self.config)
         taken = plugin.late_submission_penalty(
-            submission.student_id, saved.score, late
+            submission.student_id, saved.score, submission.total_seconds_late
         )
         return taken and min(max(taken, 0), saved.score)
-
-    def graded_notebook(self, student, assignment):
-        """Return a graded notebook with points and comments in its cells.
-
-        What nbgrader's GetGrades does, in the gradebook that is open.
-        """
-        notebook = nbformat.read(self.graded(student, assignment), 4)
-        with self.gradebook() as book:
-            saved = book.find_submission_notebook(
-                assignment, assignment, student
-            )
-            grades = {grade.name: grade for grade in saved.grades}
-            comments = {comment.name: comment for comment in saved.comments}
-            for cell in notebook.cells:
-                marks = cell.metadata.get("nbgrader", {})
-                if is_grade(cell):
-                    grade = grades[marks.grade_id]
-                    marks.score, marks.points = grade.score, grade.max_score
-                if is_solution(cell) or is_task(cell):
-                    marks.comment = comments[marks.grade_id].comment
-            late = saved.late_submission_penalty or 0
-            totals = {
-                "notebook": assignment,
-                "assignment": assignment,
-                "student": student,
-                "score": saved.score - late,
-                "max_score": saved.max_score,
-                "late_penalty": late,
-            }
-        resources = {"metadata": {"name": assignment}, "nbgrader": totals}
-        return notebook, resources
 
     def pages(self):
         """Return the settings of nbgrader's feedback pages."""
@@ -234,43 +233,100 @@ class Course:
 
     def students(self):
         """Return the names of the students in the gradebook."""
-        with self.gradebook() as gradebook:
-            return [student.id for student in gradebook.students]
+        with self.gradebook() as book:
+            return list(book.db.scalars(select(api.Student.id)))
 
     def points(self):
         """Return {assignment: points to be had}."""
-        with self.gradebook() as gradebook:
-            return {a.name: a.max_score for a in gradebook.assignments}
+        with self.gradebook() as book:
+            return {a.name: a.max_score for a in book.assignments}
 
-    def result(self, student, assignment):
-        """Return the Result of one submission."""
-        with self.gradebook() as gradebook:
-            return result(gradebook.find_submission(assignment, student))
-
-    def results(self):
-        """Return {(student, assignment): Result} of the whole gradebook."""
-        with self.gradebook() as gradebook:
-            return {
-                (submission.student.id, assignment.name): result(submission)
-                for assignment in gradebook.assignments
-                for submission in assignment.submissions
+    def results(self, pairs=None):
+        """Return {(student, assignment): Result}, of these or of all."""
+        with self.gradebook() as book:
+            only = ()
+            if pairs is not None:
+                students = {student for student, _ in pairs}
+                only = (api.SubmittedAssignment.student_id.in_(students),)
+            most = {
+                cell.id: cell.max_score or 0
+                for kind in (api.GradeCell, api.TaskCell)
+                for cell in book.db.scalars(select(kind))
             }
 
+            def rows(*columns, of=None):
+                """Select columns of what belongs to the submissions."""
+                found = (
+                    select(
+                        api.SubmittedAssignment.student_id,
+                        api.Assignment.name,
+                        *columns,
+                    )
+                    .select_from(api.SubmittedAssignment)
+                    .join(api.Assignment)
+                    .join(
+                        api.SubmittedNotebook,
+                        api.SubmittedNotebook.assignment_id
+                        == api.SubmittedAssignment.id,
+                    )
+                    .where(*only)
+                )
+                if of:
+                    found = found.join(
+                        of, of.notebook_id == api.SubmittedNotebook.id
+                    ).join(api.BaseCell, api.BaseCell.id == of.cell_id)
+                for student, assignment, *values in book.db.execute(found):
+                    yield (student, assignment), values
 
-def result(submission):
-    """Return the Result of a submission in the gradebook."""
-    notebooks = submission.notebooks
-    grades = [grade for notebook in notebooks for grade in notebook.grades]
-    shown = [(g.name, g.score, g.needs_manual_grade) for g in grades]
-    shown += [
-        (comment.name, comment.comment)
-        for notebook in notebooks
-        for comment in notebook.comments
-    ]
-    penalty = sum(n.late_submission_penalty or 0 for n in notebooks)
-    return Result(
-        submission.score - penalty,
-        submission.max_score,
-        sorted(grade.name for grade in grades if grade.needs_manual_grade),
-        sorted(shown, key=repr),
-    )
+            results = {
+                pair: Result(0, 0, [], {}, {}, late or 0)
+                for pair, [late] in rows(
+                    api.SubmittedNotebook.late_submission_penalty
+                )
+            }
+            for pair, [cell, name, score, waits] in rows(
+                api.BaseCell.id,
+                api.BaseCell.name,
+                api.Grade.score,
+                api.Grade.needs_manual_grade,
+                of=api.Grade,
+            ):
+                results[pair].grades[name] = score, most[cell]
+                if waits:
+                    results[pair].waiting.append(name)
+            for pair, [name, comment] in rows(
+                api.BaseCell.name, api.Comment.comment, of=api.Comment
+            ):
+                results[pair].comments[name] = comment
+        return {
+            pair: result._replace(
+                score=sum(s for s, _ in result.grades.values()) - result.late,
+                max_score=sum(m for _, m in result.grades.values()),
+                waiting=sorted(result.waiting),
+                grades=dict(sorted(result.grades.items())),
+                comments=dict(sorted(result.comments.items())),
+            )
+            for pair, result in results.items()
+            if pairs is None or pair in pairs
+        }
+
+
+def version():
+    """Return the version of nbgrader's gradebook.
+
+    nbgrader starts a process to ask for it, which takes seconds.
+    """
+    from alembic.config import Config as Migrations
+    from alembic.script import ScriptDirectory
+
+    migrations = Migrations()
+    migrations.set_main_option("script_location", ALEMBIC_DIR)
+    return ScriptDirectory.from_config(migrations).get_current_head()
+
+
+api.get_alembic_version = version
+
+
+def as_text(notebook):
+    """Return a graded notebook's text, in which no HTML is alive."""
+    return nbformat.v4.writes_json(pages.inert(notebook))

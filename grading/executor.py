@@ -5,19 +5,14 @@ judging it. It needs no gradebook and no file of the course, so it runs on any
 machine that has this project.
 """
 
-import base64
 import contextlib
 import os
-import re
 import secrets
 import socket
 import tempfile
 import threading
 from pathlib import Path
 
-import nbformat
-
-from grading.intake import mark
 from grading.walls import NoWalls, Warm
 from grading.wire import Line, Refused
 
@@ -89,19 +84,27 @@ class Executor:
     def __init__(self, walls=True):
         self.walls = walls
         self.lock = threading.Lock()
-        self.warm = None
+        self.warm = ()
         self.closed = False
 
-    def start(self):
-        """Start the warm processes, or take those that are there."""
+    def size(self):
+        """Return how many submissions can run at once."""
+        return os.cpu_count() or 1
+
+    def begin(self):
+        """Let the warm processes start; `ready` waits for them."""
+        if not self.warm:
+            roles = "student", "judge"
+            self.warm = [Warm(role, self.walls) for role in roles]
+
+    def ready(self):
+        """Return the warm processes, which may have to be started anew."""
         with self.lock:
             if self.closed:
                 raise EOFError("grading has been stopped")
-            if self.warm is None:
-                pair = [Warm("student", self.walls), Warm("judge", self.walls)]
-                for one in pair:
-                    one.ready()
-                self.warm = pair
+            self.begin()
+            for one in self.warm:
+                one.ready()
             return self.warm
 
     def run(self, job, blobs=()):
@@ -121,8 +124,9 @@ class Executor:
         """
         student = judge = None
         try:
-            student, judge = self.start()
-            judge.prepare(job["key"], job["prepared"])
+            student, judge = self.ready()
+            for one in (student, judge):
+                one.prepare(job["key"], job["prepared"])
             with contextlib.closing(Line(judge.fork())) as line:
                 with contextlib.closing(student.fork()) as end:
                     line.send(job, blobs)
@@ -138,9 +142,9 @@ class Executor:
     def stop(self):
         """End the warm processes."""
         with self.lock:
-            for one in self.warm or ():
+            for one in self.warm:
                 one.stop()
-            self.warm = None
+            self.warm = ()
 
     def close(self):
         """Stop, for good."""
@@ -196,104 +200,6 @@ class Executor:
         return found
 
 
-def job_of(submission, assignment, seconds, seconds_in_all):
-    """Return what an executor needs to know of a repaired submission."""
-    cells = []
-    for cell in submission.notebook.cells:
-        place = cell.metadata.get("place")
-        if cell.cell_type != "code":
-            cells.append({})
-        elif place is None:
-            cells.append({"run": cell.source, "own": True})
-        else:
-            role = dict(assignment.roles[place])
-            role.pop("text", None)
-            role["name"] = mark(cell).get("grade_id", "")
-            if "test" not in role and role.get("shown") != cell.source:
-                role["run"] = cell.source
-            cells.append(role)
-    return {
-        "key": assignment.key,
-        "prepared": assignment.prepared,
-        "files": list(submission.files),
-        "seconds": seconds,
-        "seconds_in_all": seconds_in_all,
-        "cells": cells,
-    }
-
-
-def executed(notebook, result):
-    """Put the outputs of a run into a notebook, in nbgrader's terms."""
-    count = 0
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code":
-            continue
-        count += 1
-        cell.execution_count = count
-        cell.outputs = []
-        test = result["tests"].get(str(number))
-        if test:
-            cell.outputs = outputs_of_test(test, count)
-            cell.metadata["hidden"] = bool(test["error"] and test["hidden"])
-        else:
-            for output in result["outputs"].get(str(number)) or ():
-                with contextlib.suppress(Exception):
-                    cell.outputs += safe_output(output, count)
-    return notebook
-
-
-def outputs_of_test(test, count):
-    """Return the outputs of a test, by which nbgrader scores it."""
-    new = nbformat.v4.new_output
-    outputs = []
-    if test["text"]:
-        outputs.append(new("stream", name="stdout", text=test["text"]))
-    if test["error"]:
-        name, text = test["error"]
-        lines = text.splitlines() or [name]
-        if name not in ("CheckFailed", "NotAttempted"):
-            lines[0] = f"{name}: {lines[0]}"
-        output = new("error", ename=name, evalue=text, traceback=lines)
-        outputs.append(output)
-    elif test["value"] is not None:
-        text = {"text/plain": repr(test["value"])}
-        outputs.append(new("execute_result", execution_count=count, data=text))
-    return outputs
-
-
-def safe_output(output, count):
-    """Return an output of a student's cell, if it is text or a picture."""
-    new = nbformat.v4.new_output
-    kind = output["output_type"]
-    if kind == "stream":
-        name = {"stderr": "stderr"}.get(output["name"], "stdout")
-        return [new("stream", name=name, text=clean(output["text"]))]
-    if kind == "error":
-        return [
-            new(
-                "error",
-                ename=clean(output["ename"])[:100],
-                evalue=clean(output["evalue"]),
-                traceback=[clean(line) for line in output["traceback"]],
-            )
-        ]
-    data = {}
-    for key, value in output["data"].items():
-        if key == "text/plain":
-            data[key] = clean(value)
-        elif key == "image/png":
-            picture = base64.b64decode(re.sub(r"\s", "", value), validate=True)
-            if picture.startswith(b"\x89PNG\r\n\x1a\n"):
-                data[key] = base64.b64encode(picture).decode()
-    return [new("display_data", data=data)] if data else []
-
-
-def clean(text):
-    """Return a text without what is no character."""
-    text = str(text)[:60_000].encode("utf-8", "replace").decode()
-    return re.sub(r"[\0-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]", "?", text)
-
-
 class Cluster:
     """Executors on the workers of a Dask cluster.
 
@@ -312,6 +218,9 @@ class Cluster:
 
         self.walls = walls
         self.client = Client(address, set_as_default=False)
+
+    def begin(self):
+        """Do nothing; the workers begin with their first submission."""
 
     def size(self):
         """Return how many submissions can run at once."""

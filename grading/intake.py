@@ -5,12 +5,15 @@ and the student. Where it is not plain, a submission has a problem in words.
 """
 
 import ast
+import base64
 import hashlib
 import io
 import json
+import lzma
 import re
 import stat
 import zipfile
+import zlib
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +24,7 @@ from nbgrader.utils import is_grade, is_solution, is_task, parse_utc
 MOST = 64 << 20  # bytes of a notebook; of all files beside it, too
 MOST_FILES = 200
 MOST_CELLS = 5000
+MOST_CODE = 2 << 20  # characters
 NOISE = {".ipynb_checkpoints", "__pycache__", ".DS_Store", "__MACOSX", ".git"}
 
 
@@ -73,10 +77,13 @@ def fingerprint(*folders):
         for path in sorted(folder.rglob("*")):
             name = ascii(path.relative_to(folder).as_posix())
             try:
-                kind = path.lstat().st_mode
+                info = path.lstat()
+                kind = info.st_mode
                 if NOISE & set(path.parts) or stat.S_ISDIR(kind):
                     continue
-                if stat.S_ISREG(kind):
+                if info.st_size > MOST:  # which is not graded anyway
+                    text = f"{info.st_size} {info.st_mtime_ns}"
+                elif stat.S_ISREG(kind):
                     with path.open("rb") as file:
                         digest = hashlib.file_digest(file, "sha256")
                     text = digest.hexdigest()
@@ -168,7 +175,7 @@ def collect(folder, repairs):
     return files
 
 
-def unzip(name, data, repairs):
+def unzip(name, data, repairs, depth=1):
     """Return {name: bytes} of the files in a zip."""
     files = {}
     try:
@@ -187,28 +194,42 @@ def unzip(name, data, repairs):
                 inner = "/".join(p for p in parts if p not in ("", ".", ".."))
                 with archive.open(entry) as file:
                     files[inner] = file.read(MOST)
-    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError):
+    except (
+        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+        *(RuntimeError, OSError, ValueError, EOFError),
+    ):
         raise Problem(
             f"found {name}, which cannot be opened, expected a notebook: ask "
             f"for it again"
         ) from None
     repairs.append(f"unpacked {name}")
+    inner = [n for n in files if n.lower().endswith(".zip")]
+    if depth and not any(n.lower().endswith(".ipynb") for n in files):
+        for name in inner:
+            files |= unzip(name, files.pop(name), repairs, depth - 1)
     return files
 
 
 def choose(files, assignment, known, repairs):
     """Return the name and content of the notebook among the files."""
     expected = f"{assignment}.ipynb"
-    if expected in files:
-        others = [
-            name
-            for name in files
-            if name.lower().endswith(".ipynb") and name != expected
-        ]
-        if others:
-            repairs.append(f"{some(others)} was not looked at: {expected} was")
-        return expected, parse(expected, files[expected], repairs)
     notebooks = [n for n in files if n.lower().endswith(".ipynb")]
+    if expected in files:
+        notebook = parse(expected, files[expected], repairs)
+        others = [name for name in notebooks if name != expected]
+        answered = untouched(notebook, known[assignment]) and [
+            name
+            for name in others
+            if is_answered(name, files[name], known[assignment])
+        ]
+        if not answered:
+            if others:
+                repairs.append(
+                    f"{some(others)} was not looked at: {expected} was"
+                )
+            return expected, notebook
+        repairs.append(f"{expected} is as it was handed out")
+        notebooks = answered
     if not notebooks:
         return choose_other(files, expected, repairs)
     parsed, problems = {}, []
@@ -263,6 +284,25 @@ def choose_other(files, expected, repairs):
     raise Problem(
         f"found {some(list(files))}, expected {expected}: ask for the notebook"
     )
+
+
+def untouched(notebook, assignment):
+    """Tell whether a notebook has all answers as they were handed out."""
+    texts = {cell.source.strip() for cell in notebook.cells}
+    return texts >= {
+        cell.source.strip()
+        for cell in assignment.released.cells
+        if is_solution(cell) or is_task(cell)
+    }
+
+
+def is_answered(name, data, assignment):
+    """Tell whether a file is a notebook with answers to an assignment."""
+    try:
+        notebook = parse(name, data, [])
+    except Problem:
+        return False
+    return fits(notebook, assignment) and not untouched(notebook, assignment)
 
 
 def fits(notebook, assignment):
@@ -336,7 +376,7 @@ def parse(name, data, repairs):
 
 def upgrade(raw, repairs):
     """Return a notebook of version 4, from whatever has cells."""
-    version = raw.get("nbformat", 4)
+    version = int(raw.get("nbformat", 4))
     if version < 4:
         raw = dict(nbformat.convert(nbformat.from_dict(raw), 4))
         repairs.append(f"converted from nbformat {version}")
@@ -344,11 +384,14 @@ def upgrade(raw, repairs):
         repairs.append(f"read nbformat {version} as 4")
     if not isinstance(raw["cells"], list) or len(raw["cells"]) > MOST_CELLS:
         raise Problem(f"found more than {MOST_CELLS} cells: ask for it again")
-    cells, broken = [], 0
+    cells, broken, ends = [], 0, 0
     for cell in raw["cells"]:
         try:
             source = cell.get("source", cell.get("input", ""))
             if isinstance(source, list):
+                if len(source) > 1 and "\n" not in "".join(source):
+                    source = [f"{line}\n" for line in source]
+                    ends += 1
                 source = "".join(source)
             kind = cell.get("cell_type", "code")
             if not isinstance(source, str):
@@ -356,7 +399,7 @@ def upgrade(raw, repairs):
             source = source.replace("\r\n", "\n").replace("\r", "\n")
             source = source.encode("utf-8", "replace").decode()
             marks = cell.get("metadata", {})
-            marks = marks.get("nbgrader", {}) if marks else {}
+            marks = marks.get("nbgrader", {}) if type(marks) is dict else {}
             new = {
                 "code": nbformat.v4.new_code_cell,
                 "markdown": nbformat.v4.new_markdown_cell,
@@ -367,12 +410,46 @@ def upgrade(raw, repairs):
                 new.metadata["nbgrader"] = {"grade_id": marks["grade_id"]}
             if isinstance(cell.get("id"), str):
                 new.id = cell["id"]
+            if kind == "markdown" and isinstance(
+                cell.get("attachments"), dict
+            ):
+                new.attachments = pictures(cell["attachments"])
             cells.append(new)
         except (TypeError, AttributeError):
             broken += 1
+    if ends:
+        repairs.append("put line ends back")
     if broken:
         repairs.append(f"left out {broken} cells that hold no text")
+    code = sum(len(c.source) for c in cells if c.cell_type == "code")
+    if code > MOST_CODE:
+        raise Problem(
+            f"found more than {MOST_CODE >> 20} million characters of code: "
+            f"ask for it without the data that was pasted in"
+        )
     return nbformat.v4.new_notebook(cells=cells)
+
+
+def pictures(attachments):
+    """Return what of the attachments of a cell is a picture."""
+    kept = {}
+    for name, data in attachments.items():
+        for kind in ("image/png", "image/jpeg"):
+            found = isinstance(data, dict) and picture(data.get(kind))
+            if found:
+                kept[name] = {kind: found}
+    return kept
+
+
+def picture(text):
+    """Return a picture's base64 text, or None if it is no picture."""
+    try:
+        data = base64.b64decode(re.sub(r"\s", "", text), validate=True)
+    except (ValueError, TypeError):
+        return None
+    if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return base64.b64encode(data).decode()
+    return None
 
 
 def mark(cell):
@@ -580,6 +657,11 @@ def align(notebook, assignment, submission):
         elif free:
             if mine:
                 cell.source = joined(mine, template, name, repairs)
+                for one in mine:
+                    if one.get("attachments") and cell.cell_type == "markdown":
+                        cell.setdefault("attachments", {}).update(
+                            one.attachments
+                        )
             else:
                 repairs.append(f"put back {name}, which was missing")
         elif cell.cell_type == "code":

@@ -8,6 +8,7 @@ numbers or an exception's name and text come back.
 import ast
 import builtins
 import contextlib
+import gc
 import io
 import signal
 import socket
@@ -22,6 +23,7 @@ HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 MOST_TEXT = 50_000
 # What a line can raise when the other side is gone, or says strange things.
 LOST = (EOFError, OSError, TimeoutError, Refused, ValueError, TypeError)
+LOST_COPY = ["LostCopy", "an earlier test has ended what answers"]
 MOST_STARTS = 10  # fresh runners, each time a notebook is run
 
 
@@ -146,8 +148,7 @@ class Work:
     """What the warm process does for judges: learn assignments, and fork."""
 
     def __init__(self):
-        import matplotlib.pyplot  # noqa: F401  (slow, so before any fork)
-        import numpy  # noqa: F401
+        import numpy  # noqa: F401  (slow, so before any fork)
 
         import pooling.check  # noqa: F401
 
@@ -171,6 +172,8 @@ class Work:
                     }
                 )
         self.known[key] = names, made
+        gc.collect()
+        gc.freeze()  # forks share what they need not look through
 
     def begin(self, line, processes):
         """Judge one submission and send what became of it."""
@@ -202,7 +205,7 @@ class Judge:
     def judge(self):
         """Run all cells and tests; return outputs and outcomes."""
         everything = list(range(len(self.cells)))
-        self.run(everything, everything, show=True)
+        self.run(everything, everything, show=True, share=True)
         own = [k for k in everything if self.cells[k].get("own")]
         changed = [
             c for c in self.cells if "given" in c and c["run"] != c["given"]
@@ -218,7 +221,8 @@ class Judge:
                 how="without",
             )
         tried = self.failed(but="NotAttempted")
-        if tried and (own or changed or len(self.answers()) > 1):
+        lost = [k for k in tried if self.tests[k]["error"] == LOST_COPY]
+        if tried and (own or changed or lost or len(self.answers()) > 1):
             # One answer may have spoiled another: each on its own.
             self.run([], tried, how="alone")
         return {
@@ -239,7 +243,7 @@ class Judge:
         """Return the numbers of the cells with answers."""
         return [k for k, cell in enumerate(self.cells) if cell.get("answers")]
 
-    def run(self, cells, tests, show=False, fresh=True, how=""):
+    def run(self, cells, tests, show=False, fresh=True, how="", share=False):
         """Run cells in the student's world, and tests in this one.
 
         Parameters
@@ -253,21 +257,26 @@ class Judge:
         how : str
             "": as the notebook stands; "below": with all cells run before;
             "without": the scratch cells; "alone": each answer on its own.
+        share : bool
+            Tests between which no cell runs are answered by one copy.
         """
         if fresh:
             self.starts = 0
             self.start()
-        copies, done = {}, []
+        copies, done, copy = {}, [], None
         for number, cell in enumerate(self.cells):
             if how == "without" and "given" in cell:
                 cell["run"] = cell["given"]
             if number in cells and cell.get("run"):
                 outputs = self.run_cell(number, done)
                 done.append(number)
+                copy = None
                 if show:
                     self.outputs[number] = outputs
             if number in tests and "test" in cell:
-                copies[number] = self.copy(cell, how == "alone")
+                if not (share and copy):
+                    copy = self.copy(cell, how == "alone")
+                copies[number] = copy
         # The tests come last: no cell can tell what they asked.
         shared = self.names
         shared.clear()
@@ -281,9 +290,12 @@ class Judge:
             if number in copies:
                 old = self.tests.get(number)
                 new = self.test(cell, answers, shared, *copies[number])
-                if old is None or not new["error"]:
-                    new["how"] = how
+                if not old or old["error"] == LOST_COPY or not new["error"]:
+                    lost = old and old["error"] == LOST_COPY
+                    new["how"] = "" if lost else how
                     self.tests[number] = new
+        for calls, _ in copies.values():
+            calls.line.close()
 
     # ---- the student's cells ----
 
@@ -445,7 +457,9 @@ class Judge:
             Of the process that answers the calls.
         """
         out = io.StringIO()
-        outcome = {"error": None, "hidden": False, "value": None}
+        outcome = {"error": None, "hidden": False, "value": None, "text": ""}
+        if calls.over and pid:
+            return {**outcome, "error": LOST_COPY}
         began = time.monotonic()
         calls.deadline = began + self.seconds(self.job["seconds"])
         for name in (n for n in cell["uses"] if n in answers):
@@ -472,7 +486,6 @@ class Judge:
                 outcome["error"] = in_words(problem, source)
                 outcome["hidden"] = hidden
                 break
-        calls.line.close()
         if calls.over:
             self.spent += time.monotonic() - began
             if pid:

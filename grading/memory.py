@@ -32,21 +32,31 @@ class Memory:
         """Return what is known of a submission, a dict; {} if nothing."""
         return self.entries.get(("submission", f"{student}/{assignment}"), {})
 
-    def put(self, student, assignment, entry):
-        """Keep what became of a submission, at once."""
-        self.add("submission", f"{student}/{assignment}", entry)
+    def put(self, entries, lasting=True):
+        """Keep what became of submissions: {(student, assignment): entry}."""
+        self.add(
+            {("submission", "/".join(k)): e for k, e in entries.items()},
+            lasting,
+        )
 
     def tests(self, assignment):
         """Return the fingerprint an assignment was registered with."""
         return self.entries.get(("tests", assignment))
 
-    def add(self, kind, name, entry):
-        """Write a line, and make sure that it is on the disk."""
-        self.entries[kind, name] = entry
+    def add(self, entries, lasting=True):
+        """Write lines: {(kind, name): entry}.
+
+        `lasting`: make sure that they are on the disk, which takes a while.
+        """
+        self.entries.update(entries)
+        if not entries:
+            return
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([kind, name, entry]) + "\n")
+            for (kind, name), entry in entries.items():
+                file.write(json.dumps([kind, name, entry]) + "\n")
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
 
     def shorten(self):
         """Write the file anew, without what no longer counts."""

@@ -1,15 +1,10 @@
-"""What a grading run tells: a table, a CSV file, pages safe to open."""
+"""What a grading run tells: a table, a CSV file, a report."""
 
 import csv
 import html
 import io
 import os
-import re
-from copy import deepcopy
 from typing import NamedTuple
-
-import nbformat
-from nbgrader.utils import is_solution, is_task
 
 GRADED = "graded"
 REPAIRED = "graded after repairs"
@@ -46,6 +41,10 @@ vertical-align: top }}
 </body>
 </html>
 """
+
+
+class CannotGrade(Exception):
+    """Grading cannot go on; its text says why."""
 
 
 class Row(NamedTuple):
@@ -198,79 +197,6 @@ def summary(rows):
     counts = [(sum(r.status == kind for r in rows), kind) for kind in kinds]
     counts.append((sum(bool(r.waiting) for r in rows), "to be read"))
     return "; ".join(f"{n} {kind}" for n, kind in counts if n)
-
-
-def add_notes(notebook, row, hidden):
-    """Tell on a page what was repaired, and hide what shall be hidden."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and not hidden:
-            hide_tests(cell)
-    notes = [row.reason] if row.reason else []
-    notes += row.repairs
-    if notes:
-        items = "\n".join(f"- {escape_tags(plain(note))}" for note in notes)
-        text = f"**{row.status}**\n\n{items}"
-        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text))
-
-
-def inert(notebook):
-    """Return a copy of a notebook, in which no HTML is alive."""
-    notebook = deepcopy(notebook)
-    for k, cell in enumerate(notebook.cells):
-        if cell.cell_type == "raw":
-            text = "```\n" + cell.source.replace("```", "'''") + "\n```"
-            notebook.cells[k] = cell = nbformat.v4.new_markdown_cell(
-                text, id=cell.id, metadata=cell.metadata
-            )
-        handed_out = cell.metadata.get("place") is not None
-        if cell.cell_type == "markdown" and not (
-            handed_out and not is_solution(cell) and not is_task(cell)
-        ):
-            cell.source = escape_tags(cell.source)
-    return notebook
-
-
-def escape_tags(text):
-    """Make HTML in a markdown text visible in place of alive."""
-    text = text.replace("<", "&lt;")
-    # A link may lead to a page, and nowhere else.
-    return re.sub(r"(?i)(javascript|vbscript|data)\s*(:|&)", r"\1 \2", text)
-
-
-def hide_tests(cell):
-    """Take the hidden tests out of a cell, and what they said."""
-    pattern = r"^ *### BEGIN HIDDEN TESTS.*?^ *### END HIDDEN TESTS *$\n?"
-    cell.source = re.sub(
-        pattern, "# and hidden tests\n", cell.source, flags=re.M | re.S
-    )
-    for output in cell.outputs:
-        if cell.metadata.get("hidden") and output.output_type == "error":
-            output.ename = "HiddenTest"
-            output.evalue = "a hidden test fails"
-            output.traceback = [
-                "A hidden test, with other data, fails: the function is not "
-                "right for all inputs."
-            ]
-
-
-def write_graded_page(path, notebook, resources, settings):
-    """Write the page of a graded notebook, as nbgrader does."""
-    from nbconvert.exporters import HTMLExporter  # takes long to import
-
-    page, _ = HTMLExporter(config=settings).from_notebook_node(
-        notebook, resources
-    )
-    write(path, inert_page(page))
-
-
-def inert_page(page):
-    """Take scripts out of a page, and forbid what is left to run."""
-    page = re.sub(r"(?is)<script\b.*?</script\s*>", "", page)
-    page = re.sub(
-        r"(?i)</?(script|iframe|object|embed|link)\b[^>]*>", "", page
-    )
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    return re.sub(r"(?i)(<head[^>]*>)", rf"\1{policy}", page, count=1)
 
 
 def short(path):

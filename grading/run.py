@@ -1,24 +1,43 @@
 """One grading run over a class: who is graded, by whom, and what is kept."""
 
+import contextlib
+import gc
 import hashlib
 import os
 import re
+import signal
+import sys
 import threading
 import time
 from concurrent.futures import (
     FIRST_COMPLETED,
+    BrokenExecutor,
+    Future,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
+    as_completed,
     wait,
 )
-from functools import partial
 from multiprocessing import get_context, parent_process
+
+from sqlalchemy.exc import SQLAlchemyError
+from tqdm import tqdm
 
 from grading import intake, report, sample_class
 from grading.course import ROOT, SOURCE
-from grading.executor import Cluster, Executor, check_walls, executed, job_of
+from grading.executor import check_walls
 from grading.intake import Problem, fingerprint
-from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED, Row
+from grading.outcome import executed, job_of
+from grading.pages import Pages
+from grading.report import (
+    GRADED,
+    NOT_GRADED,
+    NOTHING,
+    PARTLY,
+    REPAIRED,
+    CannotGrade,
+    Row,
+)
 
 # What honest answers do not need. It costs no points; a person has a look.
 SUSPICIOUS = {
@@ -37,8 +56,8 @@ SUSPICIOUS = {
 }
 
 
-class CannotGrade(Exception):
-    """Grading cannot go on; its text says why."""
+PAGE_SECONDS = 60  # for one page
+SECONDS = 0.5  # between two times that what is graded is saved
 
 
 class Run:
@@ -49,13 +68,20 @@ class Run:
     course : Course
     memory : Memory
         What was graded before; kept up to date.
+    executor : Executor or Cluster
+    screen : file
+        For progress bars, if it is a terminal.
     args : argparse.Namespace
         student, assignment, again, timeout, jobs, unsafe, scheduler.
     """
 
-    def __init__(self, course, memory, args):
+    def __init__(self, course, memory, executor, screen, args):
         self.course, self.memory, self.args = course, memory, args
-        self.jobs = args.jobs or os.cpu_count() or 1
+        self.executor = executor
+        self.jobs = args.jobs or executor.size()
+        self.screen = next(
+            (file for file in (sys.stdout, screen) if file.isatty()), None
+        )
         self.submitted = course.folder / "submitted"
         self.known = sorted(
             path.stem
@@ -71,6 +97,9 @@ class Run:
             for name in self.known
         }
         self.assignments = {}
+        self.pages = {}  # being written -> whose, and what it shows
+        self.writers = None
+        self.missing = 0  # pages that could not be written
 
     def start(self):
         """Find what was handed in, and register its assignments."""
@@ -80,6 +109,16 @@ class Run:
         self.refuse_unknown_names()
         for assignment in sorted({a for _, a in self.to_grade()}):
             self.register(assignment)
+        self.results = self.course.results()
+        self.points = self.course.points()
+        # Forked here, while there are no threads.
+        self.writers = ProcessPoolExecutor(
+            min(self.jobs, os.cpu_count() or 1),
+            get_context("fork"),
+            begin_writer,
+            (self.course.pages(), self.args.show_hidden),
+        )
+        self.writers.submit(int)
 
     def lay_out_sample(self):
         """Hand in for a made-up class."""
@@ -186,7 +225,7 @@ class Run:
                     f"solutions/{assignment} cannot be registered: "
                     f"{last_error(log)}"
                 )
-            self.memory.add("tests", assignment, self.tests[assignment])
+            self.memory.add({("tests", assignment): self.tests[assignment]})
         self.assignments[assignment] = self.course.assignment(
             assignment, self.tests[assignment]
         )
@@ -196,89 +235,84 @@ class Run:
         here = fingerprint(self.submitted / student / assignment)
         return f"{here} {self.tests[assignment]}"
 
-    def unchanged(self, student, assignment, results):
+    def unchanged(self, student, assignment):
         """Tell whether a submission's outcome is known and still true."""
         entry = self.memory.get(student, assignment)
         if entry.get("content") != self.content(student, assignment):
             return False
         return entry["status"] == NOT_GRADED or (
-            (student, assignment) in results
+            (student, assignment) in self.results
             and self.course.graded(student, assignment).exists()
         )
 
     def grade(self):
         """Grade what was asked for and is new or changed, many at once."""
         todo = self.to_grade()
-        results = self.course.results()
         changed = [
             pair
             for pair in todo
-            if self.args.again or not self.unchanged(*pair, results)
+            if self.args.again or not self.unchanged(*pair)
         ]
         if len(changed) < len(todo):
             same = len(todo) - len(changed)
             print(f"{same} of {len(todo)} unchanged since they were graded")
         if not changed:
             return
-        before = {
-            pair: self.memory.get(*pair).get("before")
-            or (results.get(pair) and score_of(results[pair]))
-            for pair in changed
-        }
-        walls = not self.args.unsafe
         if self.args.scheduler:
-            executor = Cluster(self.args.scheduler, walls)
-            self.jobs = self.args.jobs or executor.size()
             print(f"{self.jobs} at once on {self.args.scheduler}")
+        if self.args.unsafe:
+            print("UNSAFE: students' code runs with all your rights")
         else:
-            executor = Executor(walls)
+            check_walls(self.executor, ROOT)
+            print(
+                "contained by bubblewrap: no network, no files but its "
+                "own scratch, limits on time, memory and processes",
+                flush=True,
+            )
+        gc.collect()
+        gc.freeze()  # what is imported need not be looked through again
+        pool = ThreadPoolExecutor(self.jobs)
         try:
-            if self.args.unsafe:
-                print("UNSAFE: students' code runs with all your rights")
-            else:
-                check_walls(executor, ROOT)
-                print(
-                    "contained by bubblewrap: no network, no files but its "
-                    "own scratch, limits on time, memory and processes"
-                )
-            self.grade_all(changed, before, executor)
-        finally:
-            executor.close()
-
-    def grade_all(self, changed, before, executor):
-        """Execute many at once; save them one by one, as they are done."""
-        jobs = self.jobs
-        waiting = iter(changed)
-        running, number = set(), 0
-        pool = ThreadPoolExecutor(jobs)
-        try:
-            while True:
-                while len(running) < jobs + 1:
-                    pair = next(waiting, None)
-                    if pair is None:
-                        break
-                    running.add(pool.submit(self.execute, *pair, executor))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    number += 1
-                    student, assignment, *outcome = future.result()
-                    said = self.save(
-                        student,
-                        assignment,
-                        *outcome,
-                        before[student, assignment],
-                    )
-                    name = report.plain(f"{student} {assignment}")
-                    print(
-                        f"[{number}/{len(changed)}] {name} … {said}",
-                        flush=True,
-                    )
+            with self.bar("grading", len(changed)) as bar:
+                for number, said in enumerate(
+                    self.grade_all(changed, pool), start=1
+                ):
+                    tqdm.write(f"[{number}/{len(changed)}] {said}", sys.stdout)
+                    sys.stdout.flush()
+                    bar.update()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def execute(self, student, assignment, executor):
+    def bar(self, what, count):
+        """Return a progress bar, which is quiet where there is no terminal."""
+        return tqdm(
+            desc=what,
+            total=count,
+            file=self.screen,
+            disable=not self.screen,
+            leave=False,
+            bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}, {remaining} left",
+        )
+
+    def grade_all(self, changed, pool):
+        """Execute many at once, and save; yield a line about each."""
+        waiting = iter(changed)
+        running, ready, saved = set(), [], 0
+        while True:
+            while len(running) <= self.jobs:
+                pair = next(waiting, None)
+                if pair is None:
+                    break
+                running.add(pool.submit(self.execute, *pair))
+            done, running = wait(running, SECONDS, FIRST_COMPLETED)
+            ready += [future.result() for future in done]
+            if not running or time.monotonic() - saved > SECONDS:
+                yield from self.save(ready)
+                ready, saved = [], time.monotonic()
+            if not running:
+                return
+
+    def execute(self, student, assignment):
         """Read, repair, run and judge one submission.
 
         Returns
@@ -301,7 +335,7 @@ class Run:
             )
             blobs = list(submission.files.values())
             for _ in range(2):  # if grading itself fails, try once more
-                result = executor.run(job, blobs)
+                result = self.executor.run(job, blobs)
                 if "failed" not in result:
                     break
             else:
@@ -335,26 +369,59 @@ class Run:
         entry["seconds"] = round(time.monotonic() - began, 2)
         return student, assignment, entry, notebook, stamp
 
-    def save(self, student, assignment, entry, notebook, stamp, before):
-        """Save an outcome in the gradebook, then in the memory."""
-        if notebook is None:
-            if before:
-                entry["before"] = before
-            self.course.forget(student, assignment)
-            said = f"{NOT_GRADED}: {report.plain(entry['problem'])}"
-        else:
-            said = score_of(
-                self.course.save(student, assignment, notebook, stamp)
+    def save(self, outcomes):
+        """Save outcomes in the gradebook, then in the memory.
+
+        Yields
+        ------
+        str
+            A line about each.
+        """
+        graded = {
+            (student, assignment): (notebook, stamp)
+            for student, assignment, _, notebook, stamp in outcomes
+            if notebook is not None
+        }
+        entries = {(s, a): entry for s, a, entry, *_ in outcomes}
+        try:
+            results = self.course.save(graded)
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception as error:  # one of them holds up the others
+            if len(outcomes) > 1:
+                for outcome in outcomes:
+                    yield from self.save([outcome])
+                return
+            results = {}
+            [entry] = entries.values()
+            entry.update(
+                status=NOT_GRADED,
+                problem=f"saving it failed: {type(error).__name__}: {error}"[
+                    :300
+                ],
             )
-            if entry["status"] != GRADED:
-                said += f", {entry['status']}"
-        self.memory.put(student, assignment, entry)
-        return said
+        for pair in entries.keys() - results.keys():
+            before = self.memory.get(*pair).get("before")
+            if pair in self.results:
+                before = before or score_of(self.results[pair])
+            if before:
+                entries[pair]["before"] = before
+            self.course.forget(*pair)
+        self.memory.put(entries)
+        self.results.update(results)
+        self.pages_written([page for page in self.pages if page.done()])
+        for pair, entry in entries.items():
+            if pair in results:
+                said = score_of(results[pair])
+                if entry["status"] != GRADED:
+                    said += f", {entry['status']}"
+                self.begin_page(self.row(*pair))
+            else:
+                said = f"{NOT_GRADED}: {report.plain(entry['problem'])}"
+            yield f"{report.plain(' '.join(pair))} … {said}"
 
     def rows(self):
         """Return a row for each submission, and for each that is missing."""
-        self.results = self.course.results()
-        self.points = self.course.points()
         due = {a for _, a in self.handed_in if a in self.known}
         students = {s for s, a in self.handed_in if a in self.known}
         everything = set(self.handed_in) | {
@@ -388,7 +455,7 @@ class Run:
             before = entry.get("before")
             had = f" (the file before this one had {before})" if before else ""
             return row._replace(reason=entry["problem"] + had)
-        elif not self.unchanged(student, assignment, self.results):
+        elif not self.unchanged(student, assignment):
             return row._replace(
                 reason="new or changed, and not asked for in this run"
             )
@@ -402,55 +469,78 @@ class Run:
             seen=tuple(entry["seen"]),
         )
 
-    def write_feedback(self, rows):
-        """Write the pages whose score or reason changed, many at once."""
-        hidden = self.args.show_hidden
-        todo = []
-        for row in rows:
-            place = self.course.place("feedback", row.student, row.assignment)
-            page = place / f"{row.assignment or 'submission'}.html"
-            if row.status not in report.DONE:
-                try:
-                    report.write_page(page, row)
-                except (OSError, UnicodeError):
-                    continue  # a name that cannot be a folder
-                continue
-            pair = row.student, row.assignment
-            entry = self.memory.get(*pair)
-            shown = f"{entry['content']} {self.results[pair].shown} {hidden}"
-            shown = hashlib.sha256(shown.encode()).hexdigest()
-            if entry.get("page") != shown or not page.exists():
-                todo.append((row, page, {**entry, "page": shown}))
-        if not todo:
+    def begin_page(self, row):
+        """Let a page be written, if its score or reason changed."""
+        pair = row.student, row.assignment
+        place = self.course.place("feedback", *pair)
+        page = place / f"{row.assignment or 'submission'}.html"
+        if row.status not in report.DONE:
+            with contextlib.suppress(OSError, UnicodeError):
+                report.write_page(page, row)  # but for a name like no folder
             return
-        print(f"writing {len(todo)} feedback pages", flush=True)
-        settings = self.course.pages()
-        jobs = min(self.jobs, len(todo))
-        with ProcessPoolExecutor(
-            jobs, get_context("fork"), end_with_parent
-        ) as pool:
-            for row, page, entry in todo:
-                notebook, resources = self.course.graded_notebook(
-                    row.student, row.assignment
+        entry, result = self.memory.get(*pair), self.results[pair]
+        shown = f"{entry['content']} {result} {self.args.show_hidden}"
+        shown = hashlib.sha256(shown.encode()).hexdigest()
+        begun = [what for what in self.pages.values() if what[0] == pair]
+        if not begun and (entry.get("page") != shown or not page.exists()):
+            graded = self.course.graded(*pair)
+            try:
+                done = self.writers.submit(
+                    write_page, page, graded, row, result
                 )
-                report.add_notes(notebook, row, hidden)
-                done = pool.submit(
-                    report.write_graded_page,
-                    page,
-                    notebook,
-                    resources,
-                    settings,
-                )
-                done.add_done_callback(partial(self.page_written, row, entry))
+            except BrokenExecutor as error:
+                done = Future()
+                done.set_exception(error)
+            self.pages[done] = pair, shown
 
-    def page_written(self, row, entry, done):
-        """Remember that a page is there."""
-        if done.exception() is None:
-            self.memory.put(row.student, row.assignment, entry)
-        else:
-            print(
-                f"no page for {report.plain(row.student)}: {done.exception()}"
-            )
+    def pages_written(self, done):
+        """Remember which pages are there."""
+        entries = {}
+        for page in done:
+            pair, shown = self.pages.pop(page)
+            if page.exception() is None:
+                entries[pair] = {**self.memory.get(*pair), "page": shown}
+            else:
+                name = report.plain(" ".join(pair))
+                print(f"no page for {name}: {page.exception()}")
+                self.missing += 1
+        self.memory.put(entries, lasting=False)
+
+    def write_feedback(self, rows):
+        """Write the pages that are not yet there, or no longer right."""
+        for row in rows:
+            self.begin_page(row)
+        if self.pages:
+            print(f"writing {len(self.pages)} feedback pages", flush=True)
+        with self.bar("pages", len(self.pages)) as bar:
+            for page in as_completed(list(self.pages)):
+                self.pages_written([page])
+                bar.update()
+
+    def close(self):
+        """End the processes that write pages."""
+        if self.writers:
+            self.writers.shutdown(cancel_futures=True)
+
+
+def begin_writer(settings, hidden):
+    """Get ready to write pages in this process."""
+    global pages
+    pages = Pages(settings, hidden)
+    signal.signal(signal.SIGALRM, too_long)
+    gc.freeze()
+    end_with_parent()
+
+
+def too_long(*_):
+    raise TimeoutError(f"it took more than {PAGE_SECONDS} s")
+
+
+def write_page(*what):
+    """Write a page in this process; give up after a while."""
+    signal.alarm(PAGE_SECONDS)
+    pages.write(*what)
+    signal.alarm(0)
 
 
 def end_with_parent():

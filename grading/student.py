@@ -6,8 +6,10 @@ each test the runner forks: the copy answers the calls of the judge, and
 whatever it does to itself, the runner has not changed.
 """
 
+import ast
 import contextlib
 import gc
+import importlib
 import io
 import os
 import select
@@ -15,7 +17,6 @@ import signal
 import warnings
 
 import matplotlib.pyplot  # noqa: F401  (imported here, so that it is warm)
-import sklearn.datasets  # noqa: F401
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -116,6 +117,25 @@ class Work:
             self.shell.run_cell("1 / 0")  # warms it
         self.shell.run_line_magic("matplotlib", "inline")
         self.shell.reset(new_session=True)
+        gc.collect()
+        gc.freeze()
+
+    def prepare(self, key, cells):
+        """Import what an assignment's own cells import."""
+        for source in filter(None, cells):
+            try:
+                tree = ast.parse(source)
+            except SyntaxError:  # a magic
+                continue
+            for node in ast.walk(tree):
+                names = []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [node.module]
+                for name in names:
+                    with contextlib.suppress(ImportError):
+                        importlib.import_module(name)
         gc.collect()
         gc.freeze()
 

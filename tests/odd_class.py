@@ -19,6 +19,7 @@ from grading.report import GRADED, NOT_GRADED, PARTLY, REPAIRED
 
 CHAPTER = "01_windows"
 NAME = f"{CHAPTER}.ipynb"
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 STUB = "# your code here\nraise NotImplementedError"
 ODD = {}
 
@@ -228,6 +229,7 @@ scratch("kills_parent", "import os\nos.kill(os.getppid(), 9)", seen="ends Python
 scratch("kills_all", "import os\nos.kill(-1, 9)", seen="ends Python")
 scratch("segfault", "import ctypes\nctypes.string_at(0)", PARTLY)
 scratch("aborts", "import os\nos.abort()", PARTLY)
+scratch("forks", "import os\nos.fork()", None)
 scratch("fork_bomb", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", PARTLY)
 scratch("daemons", (
     "import subprocess, sys\n"
@@ -271,6 +273,7 @@ answer("crashes_when_called", "import ctypes\ndef min_pool2d(*a):\n    ctypes.st
 answer("loops_when_called", "def min_pool2d(*a):\n    while True: pass", MIN, PARTLY, says="time of this test was up")
 answer("eats_when_called", "def min_pool2d(*a):\n    return [np.empty(1 << 24) for _ in range(999)]", MIN)
 
+answer("too_long_to_read", "{right}\n" + "x = 1\n" * 500_000, None, NOT_GRADED, "million characters of code")
 answer("changes_input", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    y = right(x, *a)\n    x[:] = 0\n    return y", MIN)
 answer("loops_after_answer", "{right}\nwhile True: pass", (), PARTLY)
 answer("ends_after_answer", "{right}\nimport os\nos._exit(0)", (), PARTLY)
@@ -562,6 +565,17 @@ def zipped(text, name=NAME):
     return file.getvalue()
 
 
+def zip_with_an_error(text):
+    file = bytearray(zipped(text))
+    file[9000:9100] = bytes(100)
+    return bytes(file)
+
+
+def lines_without_ends(raw):
+    for cell in raw["cells"]:
+        cell["source"] = "".join(cell["source"]).split("\n")
+
+
 def as_json(change):
     def changed(text):
         raw = json.loads(text)
@@ -609,6 +623,10 @@ data("in_a_folder", lambda t: t, says="took", file=f"homework/mine/{NAME}")
 data("text_ending", lambda t: t, says="took", file=f"{NAME}.txt")
 data("in_a_zip", zipped, says="unpacked all.zip", file="all.zip")
 data("zip_climbs", lambda t: zipped(t, f"../../../{NAME}"), says="unpacked", file="all.zip")
+data("zip_in_a_zip", lambda t: zipped(zipped(t), "inner.zip"), says="unpacked inner.zip", file="all.zip")
+data("zip_with_an_error", zip_with_an_error, None, NOT_GRADED, "cannot be opened", file="all.zip")
+data("version_in_quotes", as_json(lambda r: r.update(nbformat="4")), (), GRADED)
+data("lines_without_ends", as_json(lines_without_ends), says="put line ends back")
 data("script", as_script, says="took the script", file="01_windows.py")
 data("empty_file", lambda t: "", None, NOT_GRADED, "the file is empty")
 data("cut_off", lambda t: t[:3000], None, NOT_GRADED, "not valid JSON")
@@ -651,6 +669,50 @@ def _(folder, notebook):
     save(folder, notebook, "backup.ipynb")
     (folder / ".ipynb_checkpoints").mkdir()
     save(folder / ".ipynb_checkpoints", notebook)
+
+
+@odd("untouched_and_answered", (), REPAIRED, "took 01_windows (1).ipynb")
+def _(folder, notebook):
+    released = f"book/exercises/{CHAPTER}/{NAME}"
+    save(folder, nbformat.read(released, as_version=4))
+    save(folder, notebook, "01_windows (1).ipynb")
+
+
+@odd("ends_in_one_test", ("min_pool2d-values",), PARTLY, "Python ended while")
+def _(folder, notebook):
+    k = at(notebook, "min_pool2d")
+    notebook.cells[k].source += (
+        "\nright = min_pool2d\ndef min_pool2d(x, *a):\n"
+        "    return helper(right(x, *a), x.shape)"
+    )
+    helper = (
+        "import os\ndef helper(y, shape):\n"
+        "    return os._exit(1) if shape == (2, 3, 7, 6) else y"
+    )
+    notebook.cells.insert(k, new(helper))
+    save(folder, notebook)
+
+
+@odd("picture_in_answer", (), GRADED)
+def _(folder, notebook):
+    cell = notebook.cells[at(notebook, "invariance")]
+    cell.source = "![drawn by hand](attachment:a.png)"
+    cell.attachments = {"a.png": {"image/png": PICTURE}}
+    save(folder, notebook)
+
+
+@odd("picture_is_missing", (), GRADED)
+def _(folder, notebook):
+    cell = notebook.cells[at(notebook, "invariance")]
+    cell.source = "![drawn by hand](attachment:a.png)"
+    save(folder, notebook)
+
+
+@odd("long_formula", (), GRADED)
+def _(folder, notebook):
+    text = "\\begin{a}" * 30_000
+    notebook.cells.insert(2, nbformat.v4.new_markdown_cell(text))
+    save(folder, notebook)
 
 
 @odd("link_to_solution", None, NOT_GRADED, "the folder is empty")

@@ -4,6 +4,8 @@ import contextlib
 import csv
 import io
 import json
+import os
+import pty
 import re
 import shutil
 import signal
@@ -18,9 +20,11 @@ import nbformat
 import numpy as np
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy import text
 
-from grading import report, walls, wire
+from grading import intake, report, walls, wire
 from grading.bench import lay_out
+from grading.course import INDEXED
 from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.sample_class import STUDENTS, TROUBLE
@@ -301,6 +305,16 @@ def test_nothing_vanishes(third):
         assert f"\n{student}  " in third.said
 
 
+@pytest.mark.timeout(60)
+def test_a_file_without_end_is_not_read(tmp_path):
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(100 << 30)
+    first = intake.fingerprint(tmp_path)
+    with (tmp_path / "huge").open("r+b") as file:
+        file.truncate(99 << 30)
+    assert intake.fingerprint(tmp_path) != first
+
+
 def test_unknown_names_are_refused(course, third):
     refused = Grading(course, "--student", "nobody")
     assert refused.status == 2
@@ -444,3 +458,32 @@ def test_unsafe_says_so(tmp_path):
     done = Grading(tmp_path, "--assignment", CHAPTER, "--unsafe")
     assert "UNSAFE" in done.said
     assert done.score("s00000") == sum(POINTS.values()) - 4
+
+
+def test_a_terminal_shows_progress(tmp_path):
+    lay_out(tmp_path, 2)
+    ours, theirs = pty.openpty()
+    words = ["--course", tmp_path, "--assignment", CHAPTER]
+    done = subprocess.run(
+        [sys.executable, "-m", "grading", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        check=False,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "grading |" in shown  # the bar, and nothing of it in the lines:
+    assert " 0/2, " in shown
+    assert re.findall(r"^\[\d/2\]", done.stdout, re.M) == ["[1/2]", "[2/2]"]
+    assert "\r" not in done.stdout
+
+
+def test_many_submissions_are_looked_up_by_an_index(course, first):
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "pooling") as book:
+        for table, column in INDEXED.items():
+            words = f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {column}"
+            [row] = book.db.execute(text(f"{words} = 'x'"))
+            assert f"USING INDEX {table}_{column}" in row[-1]

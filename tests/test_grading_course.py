@@ -1,11 +1,13 @@
 """A class's grades survive what happens: kills, clusters, other databases."""
 
+import contextlib
 import csv
 import io
 import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,12 +17,19 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.auth import Authenticator
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import default as exchange
 from nbgrader.utils import parse_utc
+from playwright.sync_api import expect
 
 from grading import lms
 from grading.bench import lay_out
 from grading.course import Course
-from tests.test_grading import BY_HAND, CHAPTER, ROOT, Grading
+from grading.report import GRADED
+from grading.sample_class import filled, reference_answers
+from tests.test_browser import browser  # noqa: F401  (a fixture)
+from tests.test_grading import BY_HAND, CHAPTER, ROOT, SOURCE, Grading
 
 # Kills, clusters and servers need time; what fails is tried again.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -124,10 +133,9 @@ def test_killed_at_random_moments(tmp_path, reference, seed):
 def test_killed_while_pages_are_written(tmp_path):
     lay_out(tmp_path, COUNT)
     process = start(tmp_path)
-    for line in process.stdout:
-        if line.startswith("writing"):
+    for line in process.stdout:  # pages are written when points are saved
+        if line.startswith(f"[{COUNT}/"):
             break
-    time.sleep(0.1)
     kill(process)
     done = Grading(tmp_path, *OPTIONS)
     assert f"{COUNT} of {COUNT} unchanged" in done.said
@@ -162,14 +170,36 @@ def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):
     assert row["waiting"] == "1"  # to be confirmed
 
 
-def test_a_full_disk_stops_with_words(tmp_path, monkeypatch):
-    lay_out(tmp_path, 2)
-    (tmp_path / "graded.jsonl").mkdir()  # no file can be written there
-    done = Grading(tmp_path, *OPTIONS)
-    assert done.status == 2
-    assert "grading stopped" in done.said
-    (tmp_path / "graded.jsonl").rmdir()
-    assert Grading(tmp_path, *OPTIONS).status in (0, 1)
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a folder that is a disk of its own, of 16 MB."""
+    if os.getuid():
+        assert not os.environ.get("CI"), "CI must run as root"
+        pytest.skip("only root can mount a disk")
+    words = ["mount", "-t", "tmpfs", "-o", "size=16m", "disk", tmp_path]
+    subprocess.run(words, check=True)
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("room", [0, 300, 500, 900])
+def test_a_full_disk_costs_nothing(small_disk, reference, room):
+    lay_out(small_disk, COUNT)
+    filler = small_disk / "filler"
+    with filler.open("wb", 0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    os.truncate(filler, filler.stat().st_size - 1024 * room)
+    full = Grading(small_disk, *OPTIONS)
+    assert full.status in (1, 2)
+    assert "No space left" in full.said or "disk is full" in full.said
+    assert "Traceback" not in full.said + full.noise
+    filler.unlink()
+    done = Grading(small_disk, *OPTIONS)
+    assert scores(done) == reference
+    assert done.status == 1  # answers wait to be read
+    pages = small_disk.glob(f"feedback/*/{CHAPTER}/{CHAPTER}.html")
+    assert len(list(pages)) == COUNT
 
 
 def test_a_cluster_that_loses_a_worker(tmp_path, reference):
@@ -329,22 +359,108 @@ def test_late_work_loses_points_as_the_course_says(tmp_path):
     path = course.graded("s00000", CHAPTER)
     notebook = nbformat.read(path, as_version=4)
     stamp = parse_utc("2030-02-02 12:00:00 UTC")
-    result = course.save("s00000", CHAPTER, notebook, stamp)
+    [result] = course.save({("s00000", CHAPTER): (notebook, stamp)}).values()
     assert (result.score, result.max_score) == (0, 37)
 
 
-def test_the_formgraders_page_opens(tmp_path):
+SERVER_CONFIG = """
+c = get_config()
+load_subconfig({main!r})
+c.CourseDirectory.root = {root!r}
+for name in ("source", "release", "submitted", "autograded", "feedback"):
+    c.CourseDirectory[name + "_directory"] = name
+c.CourseDirectory.db_url = "sqlite:///" + {root!r} + "/gradebook.db"
+"""
+
+
+@pytest.fixture
+def formgrader(tmp_path):
+    """Grade a class of one and open nbgrader's formgrader; return its URL."""
     lay_out(tmp_path, 1)
-    Grading(tmp_path, *OPTIONS)
-    course = Course(tmp_path)
-    notebook, resources = course.graded_notebook("s00000", CHAPTER)
-    assert resources["nbgrader"]["score"] == 33
-    scored = {
-        marks.grade_id: marks.score
-        for marks in (c.metadata.get("nbgrader", {}) for c in notebook.cells)
-        if "score" in marks
-    }
-    assert sum(scored.values()) == 33
+    assert scores(Grading(tmp_path, *OPTIONS)) == {"s00000": "33"}
+    (tmp_path / "nbgrader_config.py").write_text(
+        SERVER_CONFIG.format(
+            main=str(ROOT / "nbgrader_config.py"), root=str(tmp_path)
+        )
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["-m", "jupyter_server", "--no-browser", "--allow-root"]
+    words += [f"--port={port}", "--IdentityProvider.token=t"]
+    server = subprocess.Popen(
+        [sys.executable, *words, f"--ServerApp.root_dir={tmp_path}"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/formgrader"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.timeout(300)
+def test_points_typed_into_the_formgrader_count(
+    tmp_path, formgrader, browser  # noqa: F811
+):
+    [by_hand] = BY_HAND
+    page = browser.new_page(extra_http_headers={"Authorization": "token t"})
+    page.goto(f"{formgrader}/gradebook/{CHAPTER}/{CHAPTER}")
+    page.click("a:has-text('Submission #1')")
+    machine = page.locator("#min_pool2d-values")  # shown where nobody typed
+    expect(machine).to_have_attribute("placeholder", "2")
+    page.fill(f"#{by_hand}", "3")
+    page.fill(f"#{by_hand}-comment", "half a point for the picture")
+    with page.expect_response(lambda r: "/api/comment" in r.url):
+        page.locator(f"#{by_hand}-comment").blur()
+    page.reload()  # what was typed is in the gradebook
+    expect(page.locator(f"#{by_hand}")).to_have_value("3")
+    page.close()
+    done = Grading(tmp_path, *OPTIONS)
+    assert scores(done) == {"s00000": "36"}
+    assert done.row("s00000")["waiting"] == "0"
+    [path] = tmp_path.glob("feedback/*/*/*.html")
+    assert "half a point for the picture" in path.read_text("utf-8")
+
+
+def test_through_nbgraders_exchange(tmp_path, monkeypatch):
+    course = Course(tmp_path / "course")
+    course.folder.mkdir()
+    course.register(CHAPTER)  # which releases it, too
+    config = course.config
+    config.Exchange.root = str(tmp_path / "exchange")
+    config.Exchange.cache = str(tmp_path / "cache")
+    (tmp_path / "exchange").mkdir(mode=0o777)
+    (tmp_path / "exchange").chmod(0o777)
+    (tmp_path / "home").mkdir()
+
+    def step(kind):
+        directory = CourseDirectory(config=config)
+        directory.assignment_id = CHAPTER
+        kind(
+            coursedir=directory,
+            authenticator=Authenticator(config=config),
+            config=config,
+        ).start()
+
+    step(exchange.ExchangeReleaseAssignment)
+    monkeypatch.chdir(tmp_path / "home")  # the student's
+    step(exchange.ExchangeFetchAssignment)
+    path = tmp_path / "home" / CHAPTER / f"{CHAPTER}.ipynb"
+    answers = reference_answers(nbformat.read(SOURCE, as_version=4))
+    nbformat.write(filled(path, answers), path)
+    step(exchange.ExchangeSubmit)
+    monkeypatch.chdir(ROOT)
+    step(exchange.ExchangeCollect)
+    [row] = Grading(course.folder, *OPTIONS).rows.values()
+    assert (row["score"], row["status"]) == ("33", GRADED)
     with course.gradebook() as book:
-        [waiting] = book.notebook_submissions(CHAPTER, CHAPTER)
-        assert waiting.needs_manual_grade
+        [handed_in] = book.assignment_submissions(CHAPTER)
+        assert handed_in.timestamp is not None

@@ -119,6 +119,9 @@ def test_there_are_many():
 def test_nobody_vanishes(odd_class):
     assert len(odd_class.run.rows) == len(ODD)
     assert odd_class.run.noise == ""
+    assert all(odd_class.page(student) for student in ODD)
+    assert "no page" not in odd_class.run.said
+    assert "data:image/png" in odd_class.page("picture_in_answer")
 
 
 def test_nothing_was_touched(odd_class):

@@ -395,6 +395,7 @@ class Run:
             results = {}
             [entry] = entries.values()
             entry.update(
+                content="to be graded again",
                 status=NOT_GRADED,
                 problem=f"saving it failed: {type(error).__name__}: {error}"[
                     :300

@@ -194,6 +194,7 @@ def test_wide_padding_comes_after_the_rows():
     wide = tile.widen(tile.phases[0])
     assert wide.size == 2 + 5 * (5 + 2)
     assert wide[:9].tolist() == [-1, -1, -1, -1, -1, -1, -1, -1, -1]
+    assert tile.block.first.columns == fast.cell_by_cell(5)
     (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [], one=True)
     assert tile.wide is None
 

@@ -196,6 +196,11 @@ def pitch_of(axis):
     return axis.size + max(axis.before, axis.after)
 
 
+def cell_by_cell(size):
+    """Return an axis with a window for each cell."""
+    return Axis(size, 1, 1, 0, 0, 1, size)
+
+
 @functools.lru_cache(maxsize=64)
 def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, late=False):
     """Cut a plane into blocks whose vectors have `room`, whole if it fits.
@@ -227,10 +232,9 @@ def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, late=False):
                 height = r.out - 1 + -(-r.reach // phases)
             first = last = Layout(r, c, phases, pitch, height)
             if late:
-                one_each = Axis(r.out, 1, 1, 0, 0, 1, r.out)
-                last = Layout(one_each, c, 1, pitch, r.out)
-                c = c._replace(before=0, after=0)
-                first = Layout(r, c, phases, c.size, height)
+                last = Layout(cell_by_cell(r.out), c, 1, pitch, r.out)
+                every = cell_by_cell(c.size)
+                first = Layout(r, every, phases, c.size, height)
             blocks.append(Block((i, j), (up, across), first, last))
     return tuple(blocks)
 
@@ -308,8 +312,7 @@ class Tile(NamedTuple):
             return flat
         first, last = self.block.first, self.block.last
         wide = self.wide[: last.size(self.planes)]
-        every = first.columns._replace(stride=1, out=first.columns.size)
-        lines = first._replace(columns=every).starts(flat, self.planes)
+        lines = first.starts(flat, self.planes)
         np.copyto(last.inside(wide, self.planes), lines)
         return wide
 

@@ -18,6 +18,7 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
+from itertools import islice
 from multiprocessing import get_context, parent_process
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -299,18 +300,15 @@ class Run:
         waiting = iter(changed)
         running, ready, saved = set(), [], 0
         while True:
-            while len(running) <= self.jobs:
-                pair = next(waiting, None)
-                if pair is None:
-                    break
+            for pair in islice(waiting, self.jobs + 1 - len(running)):
                 running.add(pool.submit(self.execute, *pair))
+            if not running:
+                return
             done, running = wait(running, SECONDS, FIRST_COMPLETED)
             ready += [future.result() for future in done]
             if not running or time.monotonic() - saved > SECONDS:
                 yield from self.save(ready)
                 ready, saved = [], time.monotonic()
-            if not running:
-                return
 
     def execute(self, student, assignment):
         """Read, repair, run and judge one submission.
@@ -457,8 +455,11 @@ class Run:
             had = f" (the file before this one had {before})" if before else ""
             return row._replace(reason=entry["problem"] + had)
         elif not self.unchanged(student, assignment):
+            asked = self.asks_for(student, assignment)
             return row._replace(
-                reason="new or changed, and not asked for in this run"
+                reason="it changed while it was graded: run this again"
+                if asked
+                else "new or changed, and not asked for in this run"
             )
         return row._replace(
             score=result.score,

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
+from concurrent.futures import Future
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,7 @@ from grading.bench import lay_out
 from grading.course import INDEXED
 from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
+from grading.run import Run
 from grading.sample_class import STUDENTS, TROUBLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -306,6 +308,26 @@ def test_nothing_vanishes(third):
 
 
 @pytest.mark.timeout(60)
+class AtOnce:
+    """A pool whose work is done as soon as it is handed in."""
+
+    def submit(self, function, *args):
+        """Do it; return what has come out, as a future."""
+        future = Future()
+        future.set_result(function(*args))
+        return future
+
+
+def test_nobody_is_left_when_all_that_run_end_at_once():
+    run = object.__new__(Run)
+    run.jobs = 2
+    run.execute = lambda *pair: pair
+    run.save = list
+    pairs = [(f"s{k}", CHAPTER) for k in range(10)]
+    assert sorted(run.grade_all(pairs, AtOnce())) == pairs
+    assert list(run.grade_all([], AtOnce())) == []
+
+
 def test_a_file_without_end_is_not_read(tmp_path):
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(100 << 30)

@@ -139,7 +139,8 @@ def test_no_process_is_left(odd_class):
             words = path.read_bytes().replace(b"\0", b" ")
         except OSError:
             continue
-        if b"time.sleep(987)" in words or b"grading.student" in words:
+        ours = b"grading.student" in words and sys.executable.encode() in words
+        if ours or b"time.sleep(987)" in words:
             left.append(words)
     assert left == []
 

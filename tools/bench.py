@@ -405,10 +405,10 @@ def growth(task, loads, names, rounds, progress):
 STEPS = 17  # ratios of `steps`
 
 
-def as_copied(tiles, x, options):
-    """Pool x in tiles that are made in another way."""
-    with mock.patch.object(fast, "tiles", tiles):
-        return fast.max_pool2d_flat(x, *options)
+def pool_with(x, load, **changes):
+    """Pool x with other names in `pooling.fast`."""
+    with mock.patch.multiple(fast, **changes):
+        fast.max_pool2d_flat(x, *load.options)
 
 
 def steps(rounds, progress):
@@ -458,28 +458,22 @@ def steps(rounds, progress):
     }
     for name in list(LAYERS)[:4]:
         load = LAYERS[name]
-        x = make_data(load)["x"]
-
-        def pool(x=x, load=load, **changes):
-            with mock.patch.multiple(fast, **changes):
-                fast.max_pool2d_flat(x, *load.options)
-
+        pool = partial(pool_with, make_data(load)["x"], load)
         found["one vector, no tiles"][name] = ratio(
-            lambda pool=pool: pool(SCRATCH=2**60),
-            lambda pool=pool: pool(SCRATCH=fast.SCRATCH),
+            partial(pool, SCRATCH=2**60),
+            partial(pool, SCRATCH=fast.SCRATCH),
         )
         if load.stride == 2:
             found["tiles, strided read-out"][name] = ratio(
-                lambda pool=pool: pool(WIDER={}),
-                lambda pool=pool: pool(WIDER=fast.WIDER),
+                partial(pool, WIDER={}), partial(pool, WIDER=fast.WIDER)
             )
+    whole = partial(fast.tiles, one=True)
     found["tiles copied as they are"] = {}
     for name in ("ResNet k3 s2 p1", "SPP k13 s1 p6"):
         load = LAYERS[name]
-        x, whole = make_data(load)["x"], partial(fast.tiles, one=True)
+        pool = partial(pool_with, make_data(load)["x"], load)
         found["tiles copied as they are"][name] = ratio(
-            partial(as_copied, whole, x, load.options),
-            partial(as_copied, fast.tiles, x, load.options),
+            partial(pool, tiles=whole), partial(pool, tiles=fast.tiles)
         )
     for size in (7, 28, 112):
         x = rng.standard_normal((2**21 // size**2, 1, size, size), np.float32)

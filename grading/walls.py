@@ -24,9 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = "/scratch"
 SHARED = "/dev/shm"  # where processes share memory
 MEGABYTE = 1 << 20
+# Submissions on all cores, of two such processes each, take half of it.
+MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 # What a child may use; `memory` is beyond what Python itself takes.
 LIMITS = {
-    "memory": 2048 * MEGABYTE,
+    "memory": min(
+        2048 * MEGABYTE,
+        max(1024 * MEGABYTE, MACHINE // (4 * (os.cpu_count() or 1))),
+    ),
     "file": 64 * MEGABYTE,
     "scratch": 128 * MEGABYTE,
     "processes": 160,

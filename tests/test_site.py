@@ -21,7 +21,7 @@ import pooling
 from tests.conftest import ROOT
 from tools import finish_site, solutions
 from tools.finish_site import join_streams, slim
-from tools.refresh import SOLUTIONS
+from tools.refresh import LESSONS, SOLUTIONS
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,13 @@ def test_every_page_of_the_contents_is_there(site):
     assert len(files) >= 8
     for file in files:
         assert (site / f"{file}.html").is_file(), file
+
+
+def test_the_contents_number_the_chapters(pages, site):
+    contents = pages[site / "book" / "intro.html"].select_one("#bd-docs-nav")
+    for number, lesson in enumerate(LESSONS, 1):
+        link = contents.select_one(f"a[href='{lesson.stem}.html']")
+        assert link.get_text().strip().startswith(f"{number} "), lesson.name
 
 
 def test_links_lead_somewhere(pages):

@@ -67,7 +67,7 @@ def test_every_page_of_the_contents_is_there(site):
 
 
 def test_the_contents_number_the_chapters(pages, site):
-    contents = pages[site / "book" / "intro.html"].select_one("#bd-docs-nav")
+    contents = pages[site / "book" / "intro.html"].select_one(".bd-docs-nav")
     for number, lesson in enumerate(LESSONS, 1):
         link = contents.select_one(f"a[href='{lesson.stem}.html']")
         assert link.get_text().strip().startswith(f"{number} "), lesson.name

@@ -52,7 +52,7 @@ def _():
     return os.path.exists({solutions!r})
 @tries("a place to write")
 def _():
-    for place in ("/", "/tmp", "/dev", "/dev/shm", "/usr", {book!r}, {root!r}):
+    for place in ("/", "/tmp", "/dev", "/usr", {book!r}, {root!r}):
         try:
             open(place + "/canary", "w").close()
             return True
@@ -66,8 +66,9 @@ def _():
     return ctypes.CDLL(None).unshare(0x10000000) == 0
 @tries("what another submission wrote")
 def _():
-    return os.listdir("/scratch")
-open("/scratch/left", "w").close()
+    return os.listdir("/scratch") + os.listdir("/dev/shm")
+for place in ("/scratch", "/dev/shm"):
+    open(place + "/left", "w").close()
 answer = lambda: tuple(reached)
 """
 

@@ -128,6 +128,12 @@ def read(folder, assignment, known):
                 "UTC: taken as in time"
             )
     name, notebook = choose(files, assignment, known, submission.repairs)
+    code = sum(len(c.source) for c in notebook.cells if c.cell_type == "code")
+    if code > MOST_CODE:
+        raise Problem(
+            f"found more than {MOST_CODE >> 20} million characters of code: "
+            f"ask for it without the data that was pasted in"
+        )
     files.pop(name, None)
     submission.files = {
         name: data
@@ -213,51 +219,48 @@ def unzip(name, data, repairs, depth=1):
 def choose(files, assignment, known, repairs):
     """Return the name and content of the notebook among the files."""
     expected = f"{assignment}.ipynb"
-    notebooks = [n for n in files if n.lower().endswith(".ipynb")]
-    if expected in files:
-        notebook = parse(expected, files[expected], repairs)
-        others = [name for name in notebooks if name != expected]
-        answered = untouched(notebook, known[assignment]) and [
-            name
-            for name in others
-            if is_answered(name, files[name], known[assignment])
-        ]
-        if not answered:
-            if others:
-                repairs.append(
-                    f"{some(others)} was not looked at: {expected} was"
-                )
-            return expected, notebook
-        repairs.append(f"{expected} is as it was handed out")
-        notebooks = answered
-    if not notebooks:
+    read, problems = {}, {}  # name -> (notebook, repairs), or a Problem
+    for name in files:
+        if name.lower().endswith(".ipynb"):
+            noted = []
+            try:
+                read[name] = parse(name, files[name], noted), noted
+            except Problem as problem:
+                problems[name] = problem
+    fitting = [n for n in read if fits(read[n][0], known[assignment])]
+    answered = [
+        n for n in fitting if not untouched(read[n][0], known[assignment])
+    ]
+    if expected in files and (expected in answered or not answered):
+        if expected in problems:
+            raise problems[expected]
+        others = [name for name in (*read, *problems) if name != expected]
+        if others:
+            repairs.append(
+                f"{some(others)} was not looked at: {expected} was"
+            )
+        repairs += read[expected][1]
+        return expected, read[expected][0]
+    if expected in problems:
+        repairs.append(f"{problems[expected]}")
+    elif expected in read:
+        repairs.append(f"{expected} is not answered")
+    if not read:
+        if problems:
+            raise next(iter(problems.values()))
         return choose_other(files, expected, repairs)
-    parsed, problems = {}, []
-    for name in notebooks:
-        noted = []
-        try:
-            parsed[name] = parse(name, files[name], noted), noted
-        except Problem as problem:
-            problems.append(str(problem))
-    fitting = {
-        name: both
-        for name, both in parsed.items()
-        if fits(both[0], known[assignment])
-    } or parsed
-    if not fitting:
-        raise Problem(problems[0])
+    rivals = answered or fitting or list(read)
     texts = {
-        json.dumps([c.source for c in notebook.cells])
-        for notebook, _ in fitting.values()
+        json.dumps([c.source for c in read[name][0].cells]) for name in rivals
     }
     if len(texts) > 1:
         raise Problem(
-            f"found {some(list(fitting))}, expected {expected}: if one of "
-            f"them is the answer, rename it"
+            f"found {some(rivals)}, expected {expected}: if one of them is "
+            f"the answer, rename it"
         )
-    name = min(fitting, key=lambda n: (n.count("/"), n))
-    repairs += [f"took {name} for {expected}", *fitting[name][1]]
-    return name, fitting[name][0]
+    name = min(rivals, key=lambda n: (n.count("/"), n))
+    repairs += [f"took {name} for {expected}", *read[name][1]]
+    return name, read[name][0]
 
 
 def choose_other(files, expected, repairs):
@@ -276,14 +279,18 @@ def choose_other(files, expected, repairs):
     scripts = [n for n in files if n.lower().endswith(".py")]
     if len(scripts) == 1 and len(files) == 1:
         [name] = scripts
-        text = decode(files[name], repairs)
-        parts = re.split(r"^# (?:%%.*|In\[[\d ]*\]:)\n", text, flags=re.M)
-        cells = [nbformat.v4.new_code_cell(p.strip("\n")) for p in parts]
         repairs.append(f"took the script {name} for {expected}")
-        return name, nbformat.v4.new_notebook(cells=cells)
+        return name, script(decode(files[name], repairs))
     raise Problem(
         f"found {some(list(files))}, expected {expected}: ask for the notebook"
     )
+
+
+def script(text):
+    """Return the notebook of a script, cut where its cells began."""
+    parts = re.split(r"^# (?:%%.*|In\[[\d ]*\]:)\n", text, flags=re.M)
+    cells = [nbformat.v4.new_code_cell(p.strip("\n")) for p in parts]
+    return nbformat.v4.new_notebook(cells=cells)
 
 
 def untouched(notebook, assignment):
@@ -294,15 +301,6 @@ def untouched(notebook, assignment):
         for cell in assignment.released.cells
         if is_solution(cell) or is_task(cell)
     }
-
-
-def is_answered(name, data, assignment):
-    """Tell whether a file is a notebook with answers to an assignment."""
-    try:
-        notebook = parse(name, data, [])
-    except Problem:
-        return False
-    return fits(notebook, assignment) and not untouched(notebook, assignment)
 
 
 def fits(notebook, assignment):
@@ -358,6 +356,9 @@ def parse(name, data, repairs):
     try:
         raw = json.loads(text.strip("\0 \r\n\t"))
     except (ValueError, RecursionError) as error:
+        if len(text) < MOST_CODE and bound(text, imports=False):
+            repairs.append(f"{name} is a script: read as one")
+            return script(text)
         line = getattr(error, "lineno", 1)
         raise Problem(
             f"found {name} that is no notebook (not valid JSON, line {line}), "
@@ -410,10 +411,12 @@ def upgrade(raw, repairs):
                 new.metadata["nbgrader"] = {"grade_id": marks["grade_id"]}
             if isinstance(cell.get("id"), str):
                 new.id = cell["id"]
-            if kind == "markdown" and isinstance(
-                cell.get("attachments"), dict
-            ):
-                new.attachments = pictures(cell["attachments"])
+            if kind == "markdown":
+                shown = cell.get("attachments")
+                shown = pictures(shown) if isinstance(shown, dict) else {}
+                new.source = lift_pictures(source, shown)
+                if shown:
+                    new.attachments = shown
             cells.append(new)
         except (TypeError, AttributeError):
             broken += 1
@@ -421,12 +424,6 @@ def upgrade(raw, repairs):
         repairs.append("put line ends back")
     if broken:
         repairs.append(f"left out {broken} cells that hold no text")
-    code = sum(len(c.source) for c in cells if c.cell_type == "code")
-    if code > MOST_CODE:
-        raise Problem(
-            f"found more than {MOST_CODE >> 20} million characters of code: "
-            f"ask for it without the data that was pasted in"
-        )
     return nbformat.v4.new_notebook(cells=cells)
 
 
@@ -439,6 +436,22 @@ def pictures(attachments):
             if found:
                 kept[name] = {kind: found}
     return kept
+
+
+def lift_pictures(source, attachments):
+    """Turn pictures that lie in a text, as in Colab, into attachments."""
+
+    def lift(match):
+        kind, data = match.groups()
+        found = picture(data)
+        if not found:
+            return match[0]
+        name = f"picture-{len(attachments)}.{kind}"
+        attachments[name] = {f"image/{kind}": found}
+        return f"(attachment:{name})"
+
+    embedded = r"\(data:image/(png|jpeg);base64,([^)]*)\)"
+    return re.sub(embedded, lift, source)
 
 
 def picture(text):

@@ -22,6 +22,7 @@ from grading.wire import Line
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = "/scratch"
+SHARED = "/dev/shm"  # where processes share memory
 MEGABYTE = 1 << 20
 # What a child may use; `memory` is beyond what Python itself takes.
 LIMITS = {
@@ -222,10 +223,11 @@ def shut_in():
     nosuid_nodev, read_only = 0x6, 0x1
     private = 0x40000 | 0x4000
     must(libc.mount(b"none", b"/", None, private, None), "mount")
-    must(
-        libc.mount(b"s", SCRATCH.encode(), b"tmpfs", nosuid_nodev, size),
-        "mount",
-    )
+    for place in (SCRATCH, SHARED):
+        must(
+            libc.mount(b"s", place.encode(), b"tmpfs", nosuid_nodev, size),
+            "mount",
+        )
     must(libc.mount(b"s", b"/proc", b"tmpfs", read_only, b"size=4k"), "mount")
     os.chdir(SCRATCH)
     drop_rights(libc, must)

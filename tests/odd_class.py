@@ -284,6 +284,7 @@ answer("is_partial", "{right}\nimport functools\nmin_pool2d = functools.partial(
 answer("is_cached", "{right}\nimport functools\n_right = min_pool2d\ndef min_pool2d(*a, _kept={}):\n    return _right(*a)", ())
 answer("returns_subclass", "{right}\nright = min_pool2d\nclass A(np.ndarray): pass\ndef min_pool2d(*a):\n    return right(*a).view(A)", ())
 answer("returns_fortran_order", "{right}\nright = min_pool2d\ndef min_pool2d(*a):\n    return np.asfortranarray(right(*a))", ())
+answer("uses_processes", "{right}\nfrom concurrent.futures import ProcessPoolExecutor\nright = min_pool2d\nright.__qualname__ = 'right'\ndef min_pool2d(x, *a):\n    with ProcessPoolExecutor(2) as pool:\n        parts = [pool.submit(right, part[None], *a) for part in x]\n        return np.concatenate([p.result() for p in parts])", ())
 answer("uses_a_lambda", "{right}\nmin_pool2d = (lambda f: lambda *a, **k: f(*a, **k))(min_pool2d)", ())
 
 # ---- dishonest: a wrong answer and a trick ----
@@ -627,6 +628,7 @@ data("zip_in_a_zip", lambda t: zipped(zipped(t), "inner.zip"), says="unpacked in
 data("zip_with_an_error", zip_with_an_error, None, NOT_GRADED, "cannot be opened", file="all.zip")
 data("version_in_quotes", as_json(lambda r: r.update(nbformat="4")), (), GRADED)
 data("lines_without_ends", as_json(lines_without_ends), says="put line ends back")
+data("script_named_notebook", as_script, says="is a script")
 data("script", as_script, says="took the script", file="01_windows.py")
 data("empty_file", lambda t: "", None, NOT_GRADED, "the file is empty")
 data("cut_off", lambda t: t[:3000], None, NOT_GRADED, "not valid JSON")
@@ -671,6 +673,12 @@ def _(folder, notebook):
     save(folder / ".ipynb_checkpoints", notebook)
 
 
+@odd("broken_and_whole", (), REPAIRED, "took 01_windows (1).ipynb")
+def _(folder, notebook):
+    (folder / NAME).write_text("")
+    save(folder, notebook, "01_windows (1).ipynb")
+
+
 @odd("untouched_and_answered", (), REPAIRED, "took 01_windows (1).ipynb")
 def _(folder, notebook):
     released = f"book/exercises/{CHAPTER}/{NAME}"
@@ -698,6 +706,13 @@ def _(folder, notebook):
     cell = notebook.cells[at(notebook, "invariance")]
     cell.source = "![drawn by hand](attachment:a.png)"
     cell.attachments = {"a.png": {"image/png": PICTURE}}
+    save(folder, notebook)
+
+
+@odd("picture_in_text", (), GRADED)
+def _(folder, notebook):
+    cell = notebook.cells[at(notebook, "invariance")]
+    cell.source = f"![drawn by hand](data:image/png;base64,{PICTURE})"
     save(folder, notebook)
 
 

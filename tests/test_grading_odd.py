@@ -121,7 +121,8 @@ def test_nobody_vanishes(odd_class):
     assert odd_class.run.noise == ""
     assert all(odd_class.page(student) for student in ODD)
     assert "no page" not in odd_class.run.said
-    assert "data:image/png" in odd_class.page("picture_in_answer")
+    for student in ("picture_in_answer", "picture_in_text"):
+        assert "data:image/png" in odd_class.page(student)
 
 
 def test_nothing_was_touched(odd_class):

@@ -4,7 +4,8 @@
     python -m tools.bench --save   writes book/bench.json, for chapter 6
 
 Each function's CPU time is taken on one thread, all functions of a workload
-in turn and in shuffled order, the least of some rounds. What is kept are
+in turn and in shuffled order. Everything is timed in several laps, so that
+all meet the machine's good and bad minutes; the least counts. What is kept are
 ratios: how many times as long as the package a peer takes, for one element
 of the input. Peers that are not installed are left out; all others must
 first give the package's result. Slow ones get a part of the batch.
@@ -364,22 +365,24 @@ def line_up(task, load, names):
     return runs
 
 
-def race(task, load, names, rounds, progress):
-    """Return {peer: how many times as long as the package}."""
-    best = least_times(line_up(task, load, names), rounds, progress)
-    book = best.pop("book")
-    return {name: digits(best[name] / book) for name in best}
+def least_times(runs, rounds, progress, best=None):
+    """Return the least time for one cell of each (function, cells).
 
-
-def least_times(runs, rounds, progress):
-    """Return the least time for one cell of each (function, cells)."""
-    best = dict.fromkeys(runs, np.inf)
+    `best` is what an earlier lap has returned; it is lowered.
+    """
+    best = {} if best is None else best
     for _ in range(rounds):
         for name in random.sample(sorted(runs), len(runs)):
             run, cells = runs[name]
-            best[name] = min(best[name], clock(run) / cells)
+            best[name] = min(best.get(name, np.inf), clock(run) / cells)
             progress.update()
     return best
+
+
+def ratios(best):
+    """Return {peer: how many times as long as the package}."""
+    book = best["book"]
+    return {n: digits(best[n] / book) for n in best if n != "book"}
 
 
 def digits(ratio):
@@ -387,18 +390,21 @@ def digits(ratio):
     return float(f"{ratio:.3g}")
 
 
-def growth(task, loads, names, rounds, progress):
-    """Return {peer: times for one cell}, the package's first as the unit."""
-    runs = {
+def line_up_all(task, loads, names):
+    """Return {(peer, key of a workload): (function, cells)}."""
+    return {
         (name, key): run
         for key, load in loads.items()
         for name, run in line_up(task, load, names).items()
     }
-    best = least_times(runs, rounds, progress)
-    unit = best["book", next(iter(loads))]
+
+
+def growth(best, keys):
+    """Return {peer: times for one cell}, the package's first as the unit."""
+    unit = best["book", keys[0]]
     return {
-        name: [digits(best[name, key] / unit) for key in loads]
-        for name in dict.fromkeys(name for name, _ in runs)
+        name: [digits(best[name, key] / unit) for key in keys]
+        for name in dict.fromkeys(name for name, _ in best)
     }
 
 
@@ -510,43 +516,49 @@ def main():
     """Run everything, print tables, write the ratios and a plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--save", action="store_true")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--laps", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3, help="in each lap")
     arguments = parser.parse_args()
+    laps, rounds = arguments.laps, arguments.rounds
     random.seed(0)
-    result = {
-        "command": "make bench",
-        "data": "random normal float32",
-        "versions": versions(),
-        "layers": {},
-    }
     names = list(PEERS)
     quick = [n for n in names if not PEERS[n][2] and n != "scikit-image"]
+    layers = {task: {name: {} for name in LAYERS} for task in TASKS}
+    curves = {
+        "window": (BY_WINDOW, WINDOWS, {}), "size": (BY_SIZE, SIZES, {}),
+    }  # fmt: skip
     races = [(task, load) for task in TASKS for load in LAYERS.values()]
     total = sum(len(entrants(*r, names)) + 2 for r in races)
     more = [*BY_WINDOW.values(), *BY_SIZE.values()]
     total += sum(len(entrants("max", load, quick)) + 2 for load in more)
-    total = arguments.rounds * (total + 2 * STEPS)
+    total = laps * rounds * (total + 2 * STEPS)
     with tqdm(total=total, unit=" timings", file=sys.stderr) as progress:
-        for task in TASKS:
-            result["layers"][task] = rows = {}
-            for name, load in LAYERS.items():
-                progress.set_description(f"{task}: {name}")
-                rows[name] = race(
-                    task, load, names, arguments.rounds, progress
-                )
-            progress.clear()
-            print(f"\n{task}: times as long as the book's\n{table(rows)}")
-        for key, loads, axis in (
-            ("window", BY_WINDOW, WINDOWS),
-            ("size", BY_SIZE, SIZES),
-        ):
-            progress.set_description(f"growth with the {key}")
-            result[key] = {
-                key: axis,
-                **growth("max", loads, quick, arguments.rounds, progress),
-            }
+        for _ in range(laps):
+            for task, rows in layers.items():
+                for name, best in rows.items():
+                    progress.set_description(f"{task}: {name}")
+                    runs = line_up(task, LAYERS[name], names)
+                    least_times(runs, rounds, progress, best)
+            for key, (loads, _, best) in curves.items():
+                progress.set_description(f"growth with the {key}")
+                runs = line_up_all("max", loads, quick)
+                least_times(runs, rounds, progress, best)
         progress.set_description("single steps")
-        result["steps"] = steps(arguments.rounds, progress)
+        found = steps(laps * rounds, progress)
+    result = {
+        "command": "make bench",
+        "data": "random normal float32",
+        "versions": versions(),
+        "layers": {
+            task: {name: ratios(best) for name, best in rows.items()}
+            for task, rows in layers.items()
+        },
+    }
+    for task, rows in result["layers"].items():
+        print(f"\n{task}: times as long as the book's\n{table(rows)}")
+    for key, (_, axis, best) in curves.items():
+        result[key] = {key: axis, **growth(best, axis)}
+    result["steps"] = found
     folder = ROOT / ("book" if arguments.save else "_build")
     folder.mkdir(exist_ok=True)
     text = json.dumps(result, indent=1)

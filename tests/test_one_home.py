@@ -439,6 +439,41 @@ def test_exercises_hold_no_answers(exercise):
         assert mark not in text
 
 
+def given_cells(notebook):
+    """List the code cells that an exercise gives and does not ask for."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "nbgrader" not in cell.metadata
+    ]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=short)
+def test_given_cells_show_what_they_print(exercise):
+    """A reader of the site sees the code in which to spot the bug."""
+    for cell in given_cells(nbformat.read(exercise, as_version=4)):
+        assert bool(cell.outputs) == ("print(" in cell.source), cell.source
+
+
+@each_solution
+def test_given_cells_give_no_answer_away(solution):
+    """Their outputs are released: all they use, they make themselves."""
+    given = given_cells(NOTEBOOKS[solution])
+    asked = {
+        name
+        for cell in code_cells(solution)
+        if cell not in given
+        for name in definitions(parse(cell))
+    }
+    assert len(asked) > 4
+    for cell in given:
+        nodes = list(ast.walk(parse(cell)))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        made = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        assert not ({n.id for n in names} - made) & asked
+
+
 @each_solution
 def test_an_exercise_asks_for_what_no_lesson_gives(solution):
     taught = {name for lesson in LESSONS for name in exports(lesson)}

@@ -14,12 +14,14 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from myst_nb.core import render
 from sphinx.errors import ExtensionError
 
+import pooling
 from tests.conftest import ROOT
-from tools.finish_site import slim
-from tools.refresh import SOLUTIONS
-from tools.solutions import copy_with_solutions
+from tools import finish_site, solutions
+from tools.finish_site import join_streams, slim
+from tools.refresh import LESSONS, SOLUTIONS
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +43,34 @@ def test_a_theme_without_what_is_mended_stops_the_build(tmp_path):
     assert "doc-biblioentry" not in str(stop.value)  # that one fits
 
 
+def test_a_line_that_is_printed_in_pieces_stays_a_line():
+    pieces = [
+        nbformat.v4.new_output("stream", name=name, text=text)
+        for name, text in [
+            *(("stdout", "  1"), ("stdout", " 2\n"), ("stderr", "no\n")),
+            *(("stdout", "  3"), ("stdout", "\n")),
+        ]
+    ]
+    for _ in range(2):  # the pieces stay what they are
+        joined = join_streams(pieces)
+        assert [output.text for output in joined] == ["  1 2\n  3\n", "no\n"]
+    finish_site.setup(SimpleNamespace(connect=lambda *_, **__: None))
+    assert render.coalesce_streams is join_streams
+
+
 def test_every_page_of_the_contents_is_there(site):
     contents = (ROOT / "_toc.yml").read_text()
     files = re.findall(r"(?:root|file): (\S+)", contents)
     assert len(files) >= 8
     for file in files:
         assert (site / f"{file}.html").is_file(), file
+
+
+def test_the_contents_number_the_chapters(pages, site):
+    contents = pages[site / "book" / "intro.html"].select_one(".bd-docs-nav")
+    for number, lesson in enumerate(LESSONS, 1):
+        link = contents.select_one(f"a[href='{lesson.stem}.html']")
+        assert link.get_text().strip().startswith(f"{number} "), lesson.name
 
 
 def test_links_lead_somewhere(pages):
@@ -69,6 +93,13 @@ def test_links_lead_somewhere(pages):
                     dead.append(f"{path.name}: {address}")
     assert seen > 100
     assert not dead, "\n".join(dead)
+
+
+def test_the_package_is_described_whole(pages, site):
+    page = pages[site / "book" / "api.html"]
+    described = [tag["id"] for tag in page.select("dt[id^='pooling.']")]
+    assert sorted(described) == [f"pooling.{n}" for n in pooling.__all__]
+    assert described[0] == "pooling.max_pool2d"
 
 
 def test_pictures_say_what_they_show(pages):
@@ -146,16 +177,29 @@ def test_no_secret_is_in_the_students_edition(site, secrets):
     assert seen > 200
 
 
-def test_the_instructors_edition_has_the_solutions(tmp_path):
-    folder = tmp_path / "copy"
-    folder.mkdir()
-    copy_with_solutions(folder)
-    contents = (folder / "_toc.yml").read_text()
+def test_the_instructors_edition_shows_the_solutions(site, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        solutions.main(tmp_path / "edition")
+    assert not end.value.code
+    book = tmp_path / "edition" / "html" / "book"
+    first = BeautifulSoup((book / "intro.html").read_text(), "html.parser")
+    contents = first.select_one(".bd-sidebar-primary")
+    assert contents.find(string="Solutions: for instructors")
+    links = {tag.get("href") for tag in contents.select("a")}
     for solution in SOLUTIONS:
-        place = f"book/solutions/{solution.stem}/{solution.stem}"
-        assert f"- file: {place}\n" in contents
-        copy = folder / f"{place}.ipynb"
-        assert copy.read_bytes() == solution.read_bytes()
+        place = f"solutions/{solution.stem}/{solution.stem}.html"
+        assert place in links
+        page = BeautifulSoup((book / place).read_text(), "html.parser")
+        shown = page.select_one("main").get_text()
+        outputs = 0
+        for cell in nbformat.read(solution, as_version=4).cells:
+            if cell.cell_type == "code":
+                assert cell.source.strip() in shown
+                for output in cell.outputs:
+                    outputs += 1
+                    assert output.text.strip() in shown
+        assert outputs > 10
+    assert not list((site / "book").rglob("*solution*"))  # the students'
 
 
 def test_every_notebook_can_be_downloaded_on_its_page(site, pages):

@@ -522,4 +522,4 @@ def test_numbers_in_the_exercises():
     assert rows[2][2] == 529
     assert "(344 of 529, 536 of 2116)" in answer.source
     assert 2116 - 536 == 1580
-    assert "2116 - 536 = 1580" in answer.source
+    assert "2116 − 536 = 1580" in answer.source

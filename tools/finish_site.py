@@ -56,6 +56,20 @@ UNUSED = [
 ]
 
 
+def join_streams(outputs):
+    """Join what a cell printed, which comes in pieces of any length."""
+    joined, streams = [], {}
+    for output in outputs:
+        if output.output_type != "stream":
+            joined.append(output)
+        elif output.name in streams:
+            streams[output.name].text += output.text
+        else:
+            streams[output.name] = output.copy()
+            joined.append(streams[output.name])
+    return joined
+
+
 def load_playground_once(app, doctree, docname):
     """Drop the scripts that come with the playgrounds of a page."""
     for node in list(doctree.findall(nodes.raw)):
@@ -184,6 +198,11 @@ def take_away(app, error):
 
 def setup(app):
     """Connect to Sphinx."""
+    from myst_nb.core import render  # slow, and only the site needs it
+
+    if not hasattr(render, "coalesce_streams"):
+        raise ExtensionError("myst-nb joins printed pieces elsewhere now")
+    render.coalesce_streams = join_streams  # its own ends a line at each piece
     app.connect("doctree-resolved", load_playground_once)
     app.connect("html-page-context", leave_out, priority=900)
     app.connect("build-finished", slim, priority=900)

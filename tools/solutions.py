@@ -35,9 +35,9 @@ def copy_with_solutions(folder):
         contents.write("\n".join(lines) + "\n")
 
 
-def main():
+def main(out=OUT):
     """Build it with the settings of the students' edition."""
-    shutil.rmtree(OUT, ignore_errors=True)
+    shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         copy_with_solutions(Path(folder))
         build = subprocess.run(
@@ -48,7 +48,7 @@ def main():
             ]
         )
         if build.returncode == 0:
-            shutil.move(Path(folder, "_build", "html"), OUT / "html")
+            shutil.move(Path(folder, "_build", "html"), out / "html")
     sys.exit(build.returncode)
 
 

@@ -86,7 +86,10 @@ class Picture:
 
 
 def row(*parts, alt):
-    """Draw panels side by side; a text between two becomes an arrow."""
+    """Draw panels side by side; a text between two becomes an arrow.
+
+    One that begins with "<" points to the left.
+    """
     return rows(parts, alt=alt)
 
 
@@ -128,27 +131,32 @@ def photos(*lines, alt):
     for i, line in enumerate(lines):
         for j, (title, image) in enumerate(line):
             x, y = GAP + j * (wide + GAP), i * (tall + TITLE) + TITLE
-            axes.text(x, y - 0.2, title, color=TONE, size=11, weight="bold")
+            axes.text(x, y - 0.2, title, color=TONE, size=12, weight="bold")
             axes.imshow(
                 image, cmap="gray", vmin=0, vmax=high, aspect="auto",
                 extent=(x, x + wide, y + tall, y), interpolation="none",
                 clip_on=False,
+            )
+            axes.add_patch(
+                Rectangle(
+                    (x, y), wide, tall, fill=False, edgecolor=TONE,
+                    linewidth=0.8, clip_on=False,
+                )
             )
     axes.set(xlim=(0, width + GAP), ylim=(len(lines) * (tall + TITLE), 0))
     return picture(figure, alt)
 
 
 def curves(*panels, alt, log=False):
-    """Draw line plots side by side, with the names at the lines' ends.
+    """Draw line plots, one below the other, names at the lines' ends.
 
-    A panel is (title, x values, {name: y values}, name of the x axis). Two
-    panels side by side are as much as a phone can show. `log` counts in
-    doublings on both axes.
+    A panel is (title, x values, {name: y values}, name of the x axis). `log`
+    counts in doublings on both axes.
     """
-    figure = Figure(figsize=(5 * len(panels), 3.1), layout="constrained")
+    figure = Figure(figsize=(5, 3.1 * len(panels)), layout="constrained")
     colors = (*FRAMES, TONE)
     for k, (title, x, lines, name) in enumerate(panels):
-        axes = figure.add_subplot(1, len(panels), k + 1)
+        axes = figure.add_subplot(len(panels), 1, k + 1)
         for n, y in enumerate(lines.values()):
             color, dash = colors[n % len(colors)], DASHES[n % len(DASHES)]
             axes.plot(x, y, color=color, linestyle=dash, linewidth=2.2)
@@ -186,7 +194,8 @@ def room(part):
         # A title needs its room, however narrow the array.
         wide = max(part.array.shape[1], LETTER * len(part.title))
         return part.margin + wide + GAP
-    return max(ARROW, LETTER * len(part) + 0.1875) + GAP
+    letters = len(part.removeprefix("<"))
+    return max(ARROW, LETTER * letters + 0.1875) + GAP
 
 
 def canvas(width, height):
@@ -259,14 +268,15 @@ def label(value):
 
 
 def arrow(axes, left, right, y, text):
-    """Draw an arrow with a word above it."""
+    """Draw an arrow with a word above it; with "<" before it, leftwards."""
+    style = "<|-" if text.startswith("<") else "-|>"
     axes.annotate(
         "", (right, y), (left, y),
-        arrowprops={"arrowstyle": "-|>", "color": TONE, "linewidth": 1.6},
+        arrowprops={"arrowstyle": style, "color": TONE, "linewidth": 1.6},
     )
     axes.text(
-        (left + right) / 2, y - 0.2, text, color=TONE, size=10, ha="center",
-        va="baseline",
+        (left + right) / 2, y - 0.2, text.removeprefix("<"), color=TONE,
+        size=10, ha="center", va="baseline",
     )
 
 

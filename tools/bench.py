@@ -30,7 +30,7 @@ import pooling
 from pooling import draw, fast, im2col, strides, windows
 
 ROOT = Path(__file__).resolve().parent.parent
-LEAST = 2e-2  # seconds of a measurement: as in a loop over batches
+LEAST = 2e-3  # seconds of a measurement
 SLOW = 200_000  # elements that a slow peer gets
 
 

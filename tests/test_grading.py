@@ -307,7 +307,6 @@ def test_nothing_vanishes(third):
         assert f"\n{student}  " in third.said
 
 
-@pytest.mark.timeout(60)
 class AtOnce:
     """A pool whose work is done as soon as it is handed in."""
 
@@ -318,6 +317,7 @@ class AtOnce:
         return future
 
 
+@pytest.mark.timeout(60)
 def test_nobody_is_left_when_all_that_run_end_at_once():
     run = object.__new__(Run)
     run.jobs = 2

@@ -408,13 +408,13 @@ def growth(best, keys):
     }
 
 
-STEPS = 17  # ratios of `steps`
+STEPS = 19  # ratios of `steps`
 
 
-def pool_with(x, load, **changes):
+def pool_with(pool, x, load, **changes):
     """Pool x with other names in `pooling.fast`."""
     with mock.patch.multiple(fast, **changes):
-        fast.max_pool2d_flat(x, *load.options)
+        pool(x, *load.options)
 
 
 def steps(rounds, progress):
@@ -434,9 +434,15 @@ def steps(rounds, progress):
     dx, values = np.zeros(x.size, np.float32), x.ravel()
     cube, places = dx.reshape(x.shape), np.unravel_index(where, x.shape)
     wide = values.astype(float)
-    on_lines, off_lines = fast.Scratch.vectors(x.size, "f4", "f4")
-    off_lines = off_lines[4:]
-    few = values[: off_lines.size - 1], values[1 : off_lines.size]
+    count = x.size - fast.PAGE
+    source, target = fast.Scratch.vectors(x.size, "f4", "f4")
+    source[:] = values
+
+    def maxima_at(first):
+        """Write maxima of neighbours from a cell of `target` on."""
+        a, b = source[:count], source[1 : count + 1]
+        return lambda: np.maximum(a, b, out=target[first : first + count])
+
     found = {
         "maximum of every second cell": ratio(
             lambda: np.maximum(x[..., ::2], x[..., 1::2], out=out),
@@ -454,17 +460,18 @@ def steps(rounds, progress):
             lambda: np.add.at(dx, where, wide),
             lambda: np.add.at(dx, where, values),
         ),
-        "a pass that writes off the lines": ratio(
-            lambda: np.maximum(*few, out=off_lines[:-1]),
-            lambda: np.maximum(*few, out=on_lines[: len(few[0])]),
+        "a pass that writes off the lines": ratio(maxima_at(4), maxima_at(0)),
+        "a pass that writes four lines on": ratio(
+            maxima_at(64), maxima_at(0)
         ),
         "one vector, no tiles": {},
         "tiles, strided read-out": {},
         "x.max(axis=(2, 3))": {},
     }
+    maxima = partial(pool_with, fast.max_pool2d_flat)
     for name in list(LAYERS)[:4]:
         load = LAYERS[name]
-        pool = partial(pool_with, make_data(load)["x"], load)
+        pool = partial(maxima, make_data(load)["x"], load)
         found["one vector, no tiles"][name] = ratio(
             partial(pool, SCRATCH=2**60),
             partial(pool, SCRATCH=fast.SCRATCH),
@@ -477,10 +484,19 @@ def steps(rounds, progress):
     found["tiles copied as they are"] = {}
     for name in ("ResNet k3 s2 p1", "SPP k13 s1 p6"):
         load = LAYERS[name]
-        pool = partial(pool_with, make_data(load)["x"], load)
+        pool = partial(maxima, make_data(load)["x"], load)
         found["tiles copied as they are"][name] = ratio(
             partial(pool, tiles=whole), partial(pool, tiles=fast.tiles)
         )
+    name = "SPP k13 s1 p6"
+    x, load = make_data(LAYERS[name])["x"], LAYERS[name]
+    averages = partial(pool_with, fast.avg_pool2d_flat, x, load)
+    found["doubling, not matrices"] = {
+        name: ratio(
+            partial(averages, few_products=lambda rows, columns: False),
+            partial(averages, few_products=fast.few_products),
+        )
+    }
     for size in (7, 28, 112):
         x = rng.standard_normal((2**21 // size**2, 1, size, size), np.float32)
         found["x.max(axis=(2, 3))"][f"{size} x {size}"] = ratio(

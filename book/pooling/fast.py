@@ -239,6 +239,9 @@ def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, late=False):
     return tuple(blocks)
 
 
+PAGE = 4096  # bytes; a multiple of a cache line's 64
+
+
 class Scratch:
     """Memory to write on, used again and again; each thread has its own."""
 
@@ -248,12 +251,12 @@ class Scratch:
     def vectors(cls, size, *dtypes):
         """Return a vector of each dtype."""
         lengths = [
-            -(-size * np.dtype(t).itemsize // 64) * 64 for t in dtypes
+            -(-size * np.dtype(t).itemsize // PAGE) * PAGE for t in dtypes
         ]
         block = getattr(cls.own, "block", None)
         if block is None or block.size < sum(lengths):
-            block = np.empty(sum(lengths) + 64, np.uint8)
-            block = block[-block.ctypes.data % 64 :][: sum(lengths)]
+            block = np.empty(sum(lengths) + PAGE, np.uint8)
+            block = block[-block.ctypes.data % PAGE :][: sum(lengths)]
             if block.size <= 2 * SCRATCH:  # a larger one is not kept
                 cls.own.block = block
         found = []
@@ -271,7 +274,11 @@ def plane_batches(x):
         return list(x)
 
 
-WIDER = {1: "<u2", 2: "<u4", 4: "<u8"}  # of a cell: a pair of them
+WIDER = {  # bytes of a cell: a pair of cells as a number, and one
+    size: (np.dtype(f"u{2 * size}"), np.dtype(f"u{size}"))
+    for size in (1, 2, 4)
+    if sys.byteorder == "little"
+}
 
 
 class Tile(NamedTuple):
@@ -322,16 +329,28 @@ class Tile(NamedTuple):
 
     def read(self, flat, out):
         """Copy the first cell of each window to `out`."""
-        layout, size, wider = self.block.last, flat.itemsize, None
+        layout, wide = self.block.last, None
         if (
             layout.columns.stride == 2
-            and size in WIDER
+            and flat.itemsize in WIDER
             and out.dtype == flat.dtype
             and layout.last_start(self.planes) + 2 <= flat.size
-            and sys.byteorder == "little"
         ):
-            wider, out = WIDER[size], out.view(f"<u{size}")
-        np.copyto(out, self.starts(flat, wider), casting="unsafe")
+            wide, narrow = WIDER[flat.itemsize]
+            out = out.view(narrow)
+        np.copyto(out, self.starts(flat, wide), casting="unsafe")
+
+    def across(self, ufunc, double, flat, spare, out):
+        """Reduce the windows' columns; write what comes out to `out`."""
+        flat, columns = self.widen(flat), self.block.last.columns
+        if columns.window == columns.stride == 2 and columns.dilation == 1:
+            even = spare[0][: out.size].reshape(out.shape)
+            self.read(flat, even)
+            self.read(flat[1:], out)  # the odd columns
+            ufunc(even, out, out=out)
+        else:
+            flat, _ = double(flat, columns.window, columns.dilation, spare)
+            self.read(flat, out)
 
 
 def tiles(
@@ -352,6 +371,8 @@ def tiles(
             and planes.flags.c_contiguous
             and planes.dtype == dtype
         )
+        H, W = planes.shape[1:]
+        line = planes.reshape(-1) if as_it_lies else None
         phases = 1
         if rows.dilation == 1 and not (as_it_lies or one):
             phases = rows.stride
@@ -378,13 +399,16 @@ def tiles(
             wide = padded.pop() if late else None
             copies = block.first.copies(padded, q)
             for first in range(0, len(planes), q):
-                some = planes[first : first + q, *block.cells]
-                n = len(some)
-                for inside, lines in copies:
-                    put(inside[:n], some[:, lines])
-                flats = [some.reshape(-1)] if lies else [
-                    vector[: block.first.size(n)] for vector in padded
-                ]
+                n = min(q, len(planes) - first)
+                if lies:  # and one cell more, if there is one
+                    begin = (first * H + (block.cells[0].start or 0)) * W
+                    stop = begin + block.first.size(n) + 1
+                    flats = [line[begin:stop]]
+                else:
+                    some = planes[first : first + n, *block.cells]
+                    for inside, lines in copies:
+                        put(inside[:n], some[:, lines])
+                    flats = [v[: block.first.size(n)] for v in padded]
                 place = slice(start + first, start + first + n)
                 yield Tile(
                     (place, *block.windows), n, flats, free, block, wide
@@ -440,12 +464,9 @@ def max_pool2d_flat(
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     tops = y.view(work).reshape(-1, rows.out, columns.out)
     for tile in tiles(x, rows, columns, work, low, [work] * 2, put):
-        flat, spare = tile.down(np.maximum, double_max)
-        flat, _ = double_max(
-            tile.widen(flat), columns.window, columns.dilation, spare
-        )
         top = tops[tile.place]
-        tile.read(flat, top)
+        flat, spare = tile.down(np.maximum, double_max)
+        tile.across(np.maximum, double_max, flat, spare, top)
         if work != native:
             top[...] = order_halves(top)
     return in_byte_order(y, x.dtype)
@@ -616,23 +637,78 @@ def sum_up(means, x, rows, columns, count_include_pad, work):
         need = max(need, 1 + spare_vectors(groups, columns.window))
     spare = [work] * need
     for tile in tiles(x, rows, columns, work, 0, spare):
-        flat, spare = tile.down(np.add, double_sum)
-        flat, _ = double_sum(
-            tile.widen(flat), columns.window, columns.dilation, spare
-        )
         mean, count = means[tile.place], divisor(*tile.place[1:])
+        flat, spare = tile.down(np.add, double_sum)
         if mean.dtype == work and columns.stride == 2:
-            tile.read(flat, mean)
+            tile.across(np.add, double_sum, flat, spare, mean)
             mean /= count
         else:
+            flat, _ = double_sum(
+                tile.widen(flat), columns.window, columns.dilation, spare
+            )
             cells = tile.starts(flat)
             np.divide(cells, count, out=mean, casting="same_kind")
+
+
+def spans(size, length):
+    """Cut a range into spans."""
+    for start in range(0, size, length):
+        yield slice(start, min(start + length, size))
+
+
+@functools.lru_cache(maxsize=64)
+def window_matrix(axis, dtype):
+    """Return a matrix (windows, cells): 1 where a window sees a cell."""
+    size = axis.before + axis.size + axis.after + axis.overhang
+    matrix = np.zeros((axis.out, size), dtype)
+    np.put_along_axis(matrix, axis.before + axis.positions(), 1, axis=1)
+    return matrix[:, axis.before : axis.before + axis.size].copy()
+
+
+def few_products(rows, columns):
+    """Tell whether `multiply_up` takes less time than `sum_up`."""
+    products = columns.out * (columns.size + rows.out)  # by columns.size
+    return (
+        products <= 32 * columns.size
+        and 49 <= rows.size * columns.size <= 4096
+        and rows.window * columns.window >= 25
+    )
+
+
+def multiply_up(means, x, rows, columns, count_include_pad, work):
+    """Write means as `sum_up` does, by matrices; tell if all are finite."""
+    count = divisors(rows, columns, count_include_pad, work)
+    count = count(slice(None), slice(None))
+    down = window_matrix(rows, work)
+    across = window_matrix(columns, work).T.copy()
+    line = max(columns.size, columns.out)
+    many = max(1, SCRATCH // (4 * work.itemsize * rows.size * line))
+    start = 0
+    for planes in plane_batches(x):
+        for q in spans(len(planes), many):
+            some = np.ascontiguousarray(planes[q], work)
+            mean = means[start + q.start : start + q.stop]
+            shape = len(some), rows.size, columns.out
+            (half,) = Scratch.vectors(np.prod(shape), work)
+            half = half.reshape(shape)
+            out = mean if mean.dtype == work else None
+            with np.errstate(invalid="ignore", over="ignore"):
+                sums = np.matmul(
+                    down, np.matmul(some, across, out=half), out=out
+                )
+            if not np.isfinite(sums).all():
+                return False
+            np.divide(sums, count, out=mean, casting="same_kind")
+        start += len(planes)
+    return True
 
 
 def fill_means(means, x, rows, columns, count_include_pad):
     """Write the mean of each window, in float32 where it is wide enough."""
     options = (means, x, rows, columns, count_include_pad)
     work = np.result_type(means.dtype, np.float32)
+    if few_products(rows, columns) and multiply_up(*options, work):
+        return
     try:
         with np.errstate(over="raise" if work == np.float32 else None):
             sum_up(*options, work)
@@ -687,12 +763,6 @@ def fan_out(axis):
         step = o[1] - o[0] if len(o) > 1 else 1
         phases.append((len(o), step, lead + first - o[-1] if o else 0))
     return Fan(phases, first, lead, pitch)
-
-
-def spans(size, length):
-    """Cut a range into spans."""
-    for start in range(0, size, length):
-        yield slice(start, min(start + length, size))
 
 
 def seen_from(axis, cells):

@@ -296,8 +296,9 @@ def avg_pool2d(
     Notes
     -----
     Built in chapter 6; by im2col in chapter 2. float32 is summed in float32,
-    by about log2 of the window's cells rounds, and in float64 if a sum
-    overflows; float16 in float32, integers in float64.
+    by about log2 of the window's cells rounds or, in small planes, by two
+    products with matrices, and in float64 if a sum overflows; float16 in
+    float32, integers in float64.
 
     Examples
     --------

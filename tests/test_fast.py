@@ -161,8 +161,11 @@ def test_a_tile_in_the_image_has_a_cell_more_where_there_is_one():
         with in_room(8 * room):
             tiles = fast.tiles(x, rows, columns, x.dtype, 0, [x.dtype] * 2)
             assert [tile.phases[0].size for tile in tiles] == sizes
-            y = fast.max_pool2d_flat(x, 2)
+            double = mock.Mock(wraps=fast.double_max)
+            with mock.patch.multiple(fast, SMALL=0, double_max=double):
+                y = fast.max_pool2d_flat(x, 2)
             np.testing.assert_array_equal(y, x[..., 1::2, 1::2])
+            assert double.call_count == len(sizes)  # for the rows alone
 
 
 def test_rows_are_sorted_by_phase_where_a_tile_is_copied():
@@ -545,6 +548,8 @@ def test_what_spoils_a_product_is_summed_by_doubling():
             plain = im2col.avg_pool2d_im2col(x, 13, 1, 6)
         np.testing.assert_allclose(y, plain, rtol=1e-6)
         assert np.isfinite(y[1, 2, :6]).all()
+    high = np.full((1, 2, 13, 13), top, "f4")  # infinite sums, and no NaN
+    assert (pooling.avg_pool2d(high, 13) == np.float32(top)).all()
 
 
 # -- memory -------------------------------------------------------------------

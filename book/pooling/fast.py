@@ -667,9 +667,9 @@ def window_matrix(axis, dtype):
 
 def few_products(rows, columns):
     """Tell whether `multiply_up` takes less time than `sum_up`."""
-    products = columns.out * (columns.size + rows.out)  # by columns.size
+    products = columns.out * (1 + rows.out / columns.size)  # for a cell
     return (
-        products <= 32 * columns.size
+        products <= 32
         and 49 <= rows.size * columns.size <= 4096
         and rows.window * columns.window >= 25
     )

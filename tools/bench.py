@@ -408,7 +408,7 @@ def growth(best, keys):
     }
 
 
-STEPS = 19  # ratios of `steps`
+STEPS = 20  # ratios of `steps`
 
 
 def pool_with(pool, x, load, **changes):
@@ -488,6 +488,14 @@ def steps(rounds, progress):
         found["tiles copied as they are"][name] = ratio(
             partial(pool, tiles=whole), partial(pool, tiles=fast.tiles)
         )
+    name = "Inception k3 s1 p1"
+    pool = partial(maxima, make_data(LAYERS[name])["x"], LAYERS[name])
+    found["tiles for windows of 3"] = {
+        name: ratio(
+            partial(pool, is_three=lambda axis: False),
+            partial(pool, is_three=fast.is_three),
+        )
+    }
     name = "SPP k13 s1 p6"
     x, load = make_data(LAYERS[name])["x"], LAYERS[name]
     averages = partial(pool_with, fast.avg_pool2d_flat, x, load)

@@ -103,6 +103,12 @@ def spare_vectors(*windows):
 SCRATCH = 2**20  # bytes to write on: what a core's second cache may hold
 
 
+def spans(size, length):
+    """Cut a range into spans."""
+    for start in range(0, size, length):
+        yield slice(start, min(start + length, size))
+
+
 def part(axis, windows):
     """Return what some windows of an axis see: the cells, and an axis."""
     first = windows.start * axis.stride - axis.before
@@ -118,9 +124,7 @@ def part(axis, windows):
 
 def runs(axis, room):
     """Cut the windows of an axis into runs that see at most `room` cells."""
-    n = max(1, (room - axis.reach) // axis.stride + 1)
-    for start in range(0, axis.out, n):
-        yield slice(start, min(start + n, axis.out))
+    return spans(axis.out, max(1, (room - axis.reach) // axis.stride + 1))
 
 
 class Layout(NamedTuple):
@@ -274,11 +278,7 @@ def plane_batches(x):
         return list(x)
 
 
-WIDER = {  # bytes of a cell: a pair of cells as a number, and one
-    size: (np.dtype(f"u{2 * size}"), np.dtype(f"u{size}"))
-    for size in (1, 2, 4)
-    if sys.byteorder == "little"
-}
+WIDER = {1: "<u2", 2: "<u4", 4: "<u8"}  # of a cell: a pair of them
 
 
 class Tile(NamedTuple):
@@ -329,16 +329,16 @@ class Tile(NamedTuple):
 
     def read(self, flat, out):
         """Copy the first cell of each window to `out`."""
-        layout, wide = self.block.last, None
+        layout, size, wider = self.block.last, flat.itemsize, None
         if (
             layout.columns.stride == 2
-            and flat.itemsize in WIDER
+            and size in WIDER
             and out.dtype == flat.dtype
             and layout.last_start(self.planes) + 2 <= flat.size
+            and sys.byteorder == "little"
         ):
-            wide, narrow = WIDER[flat.itemsize]
-            out = out.view(narrow)
-        np.copyto(out, self.starts(flat, wide), casting="unsafe")
+            wider, out = WIDER[size], out.view(f"<u{size}")
+        np.copyto(out, self.starts(flat, wider), casting="unsafe")
 
     def across(self, ufunc, double, flat, spare, out):
         """Reduce the windows' columns; write what comes out to `out`."""
@@ -447,6 +447,41 @@ def in_byte_order(y, dtype):
     return y if dtype.isnative else y.byteswap(inplace=True).view(dtype)
 
 
+def is_three(axis):
+    """Tell whether each cell of a line has a window: it and its neighbours."""
+    return axis.size > 1 and axis == Axis(axis.size, 3, 1, 1, 1, 1, axis.size)
+
+
+def three_neighbours(flat, step, length, low, pairs, out):
+    """Take the maximum of each cell, the one before and the one after.
+
+    They are `step` apart, in lines of `length`. Writes to `out` and to the
+    vector `pairs`, which is longer than `flat` by `step`.
+    """
+    n = flat.size
+    np.maximum(flat[:-step], flat[step:], out=pairs[step:n])
+    pairs.reshape(-1, step)[::length] = low  # no pair where a line ends
+    np.maximum(pairs[:n], pairs[step:], out=out)
+
+
+def max_pool2d_threes(tops, x, low, many):
+    """Write the maxima of windows of 3 around each cell, `many` planes a time.
+
+    To `tops` (N * C, H, W), which has the dtype to work in.
+    """
+    H, W = x.shape[2:]
+    start = 0
+    for planes in plane_batches(x):
+        for q in spans(len(planes), many):
+            flat = np.ascontiguousarray(planes[q], tops.dtype).reshape(-1)
+            n = flat.size
+            pairs, down = Scratch.vectors(n + W, tops.dtype, tops.dtype)
+            three_neighbours(flat, W, H, low, pairs, down[:n])
+            out = tops[start + q.start : start + q.stop].reshape(-1)
+            three_neighbours(down[:n], 1, W, low, pairs[: n + 1], out)
+        start += len(planes)
+
+
 SMALL = 4096  # elements; below, two calls more cost as much as the work
 
 
@@ -463,6 +498,10 @@ def max_pool2d_flat(
     native, work, low, put = max_setup(x.dtype)
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     tops = y.view(work).reshape(-1, rows.out, columns.out)
+    many = SCRATCH // (2 * work.itemsize * rows.size * columns.size)
+    if many and work == native and is_three(rows) and is_three(columns):
+        max_pool2d_threes(tops, x, low, many)
+        return in_byte_order(y, x.dtype)
     for tile in tiles(x, rows, columns, work, low, [work] * 2, put):
         top = tops[tile.place]
         flat, spare = tile.down(np.maximum, double_max)
@@ -648,12 +687,6 @@ def sum_up(means, x, rows, columns, count_include_pad, work):
             )
             cells = tile.starts(flat)
             np.divide(cells, count, out=mean, casting="same_kind")
-
-
-def spans(size, length):
-    """Cut a range into spans."""
-    for start in range(0, size, length):
-        yield slice(start, min(start + length, size))
 
 
 @functools.lru_cache(maxsize=64)

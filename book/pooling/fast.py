@@ -278,6 +278,15 @@ def plane_batches(x):
         return list(x)
 
 
+def plane_chunks(x, many):
+    """Walk over the planes of x, `many` at a time: their places, and they."""
+    start = 0
+    for planes in plane_batches(x):
+        for q in spans(len(planes), many):
+            yield slice(start + q.start, start + q.stop), planes[q]
+        start += len(planes)
+
+
 WIDER = {1: "<u2", 2: "<u4", 4: "<u8"}  # of a cell: a pair of them
 
 
@@ -470,16 +479,12 @@ def max_pool2d_threes(tops, x, low, many):
     To `tops` (N * C, H, W), which has the dtype to work in.
     """
     H, W = x.shape[2:]
-    start = 0
-    for planes in plane_batches(x):
-        for q in spans(len(planes), many):
-            flat = np.ascontiguousarray(planes[q], tops.dtype).reshape(-1)
-            n = flat.size
-            pairs, down = Scratch.vectors(n + W, tops.dtype, tops.dtype)
-            three_neighbours(flat, W, H, low, pairs, down[:n])
-            out = tops[start + q.start : start + q.stop].reshape(-1)
-            three_neighbours(down[:n], 1, W, low, pairs[: n + 1], out)
-        start += len(planes)
+    for q, planes in plane_chunks(x, many):
+        flat, out = planes.reshape(-1), tops[q].reshape(-1)
+        n = flat.size
+        pairs, down = Scratch.vectors(n + W, tops.dtype, tops.dtype)
+        three_neighbours(flat, W, H, low, pairs, down[:n])
+        three_neighbours(down[:n], 1, W, low, pairs[: n + 1], out)
 
 
 SMALL = 4096  # elements; below, two calls more cost as much as the work
@@ -716,23 +721,18 @@ def multiply_up(means, x, rows, columns, count_include_pad, work):
     across = window_matrix(columns, work).T.copy()
     line = max(columns.size, columns.out)
     many = max(1, SCRATCH // (4 * work.itemsize * rows.size * line))
-    start = 0
-    for planes in plane_batches(x):
-        for q in spans(len(planes), many):
-            some = np.ascontiguousarray(planes[q], work)
-            mean = means[start + q.start : start + q.stop]
-            shape = len(some), rows.size, columns.out
-            (half,) = Scratch.vectors(np.prod(shape), work)
-            half = half.reshape(shape)
-            out = mean if mean.dtype == work else None
-            with np.errstate(invalid="ignore", over="ignore"):
-                sums = np.matmul(
-                    down, np.matmul(some, across, out=half), out=out
-                )
-            if not np.isfinite(sums).all():
-                return False
-            np.divide(sums, count, out=mean, casting="same_kind")
-        start += len(planes)
+    for q, planes in plane_chunks(x, many):
+        some, mean = np.ascontiguousarray(planes, work), means[q]
+        shape = len(some), rows.size, columns.out
+        (half,) = Scratch.vectors(np.prod(shape), work)
+        half = half.reshape(shape)
+        out = mean if mean.dtype == work else None
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.matmul(some, across, out=half)
+            sums = np.matmul(down, half, out=out)
+        if not np.isfinite(sums).all():
+            return False
+        np.divide(sums, count, out=mean, casting="same_kind")
     return True
 
 

@@ -229,6 +229,41 @@ def test_wide_padding_comes_after_the_rows():
     assert tile.wide is None
 
 
+@pytest.mark.parametrize("stride", [1, (1, 7)])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("room", [800, 5000, fast.SCRATCH])
+def test_rows_where_no_window_begins_drop_out(room, dilation, stride):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 30, 20), np.float32)
+    x[0, 0, 15, 10] = np.nan
+    options = (11, 6), stride, 0
+    axes = pooling_axes(x.shape, *options, dilation)
+    spare = [x.dtype] * 2
+    with in_room(room):
+        for tile in fast.tiles(x, *axes, x.dtype, -1, spare, drop=True):
+            flat, (free, _) = tile.down(np.maximum, fast.double_max)
+            last = tile.block.last
+            assert flat.size == tile.planes * last.rows.out * last.pitch
+            assert not np.shares_memory(flat, free)
+        y = fast.max_pool2d_flat(x, *options, dilation=dilation)
+    expected, _ = im2col.max_pool2d_im2col(x, *options, dilation=dilation)
+    np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("window, stride, padding, drop", [
+    ((11, 1), 1, 0, True),  # no passes to save
+    ((3, 6), 1, 0, True),  # few rows
+    ((11, 6), (2, 1), 0, True),  # far apart
+    ((11, 6), 1, (0, 1), True),  # a copy
+    ((11, 6), 1, 0, False),
+])
+def test_rows_stay_where_it_does_not_pay(window, stride, padding, drop):
+    x = np.empty((2, 3, 30, 20), np.float32)
+    axes = pooling_axes(x.shape, window, stride, padding)
+    for tile in fast.tiles(x, *axes, x.dtype, -1, drop=drop):
+        assert tile.block.first is tile.block.last
+
+
 def test_vectors_begin_where_a_page_does():
     vars(fast.Scratch.own).clear()
     for size in (100, 1001, 10 * fast.SCRATCH):
@@ -537,6 +572,29 @@ def oracles_mean(x, k):
     return view.mean(axis=(-2, -1))
 
 
+@pytest.mark.parametrize("window, divide", [
+    (1, (np.multiply, 1)),
+    (2, (np.multiply, 0.25)),
+    (3, (np.divide, 9)),
+    ((2, 4), (np.multiply, 0.125)),
+    ((4, 3), (np.divide, 12)),
+])
+def test_a_power_of_two_is_divided_by_multiplying(window, divide):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 2, 9, 9), np.float32)
+    x[0, 0] *= np.finfo("f4").smallest_normal  # half of these are subnormal
+    axes = pooling_axes(x.shape, window, 1)
+    every = fast.divisors(*axes, True, x.dtype)(slice(None), slice(None))
+    assert every == divide
+    sums = im2col.avg_pool2d_im2col(x, window, 1) * np.float32(1)
+    cells = np.prod(np.broadcast_to(window, 2))
+    whole = (sums.astype(float) * cells).astype("f4")  # sums of the windows
+    ufunc, count = every
+    np.testing.assert_array_equal(
+        ufunc(whole, count), whole / np.float32(cells)
+    )
+
+
 def test_sums_that_overflow_are_done_again_in_float64():
     top = float(np.finfo("f4").max)
     x = np.full((1, 2, 20, 20), top, "f4")
@@ -548,7 +606,6 @@ def test_sums_that_overflow_are_done_again_in_float64():
     dx = pooling.avg_pool2d_backward(x, (1, 2, 22, 22), 3, 1)
     assert dx[0, 0, 5, 5] == np.float32(top) and dx[0, 1, 5, 5] == 1
     axes = pooling_axes(x.shape, 3, 2)
-    assert fast.divisors(*axes, True, np.dtype("f4"))(slice(9), slice(9)) == 9
     means, sums = np.empty((2, 9, 9), "f4"), fast.sum_up
     for array, dtypes in (x, "fd"), (x / 9, "f"), (x * np.inf, "f"):
         with mock.patch.object(fast, "sum_up", side_effect=sums) as calls:
@@ -700,8 +757,18 @@ def test_an_index_outside_its_plane_is_refused_in_any_chunk(room):
                 ),
             ):
                 function(values, indices, (3, 4, 6, 6))
-    chunks = list(fast.scatter_chunks(values, indices * 0, (3, 4, 6, 6)))
-    assert sum(len(value) for _, _, value in chunks) == values.size
+    none = values[:, :, :0]
+    x = fast.scatter_assign_flat(none, none.astype(int), (3, 4, 6, 6))
+    np.testing.assert_array_equal(x, np.zeros((3, 4, 6, 6)))
+    out = np.ones((3, 4, 6, 6))
+    with in_room(room):
+        for cells, place, value in fast.scatter_chunks(
+            values, indices * 0, out
+        ):
+            np.add.at(cells, place, value)
+    expected = np.zeros(out.shape)
+    expected[..., 0, 0] = 25
+    np.testing.assert_array_equal(out, expected)
 
 
 def test_global_pooling_reduces_planes():
@@ -763,16 +830,19 @@ def test_window_starts_and_the_first_cell_inside():
 def test_pairs_are_read_by_a_narrowing_cast_or_not_at_all():
     x = np.arange(64, dtype="f4").reshape(1, 1, 8, 8)
     rows, columns = pooling_axes(x.shape, 1, 2)
-    for wider in (fast.WIDER, {}):
-        with mock.patch.object(fast, "WIDER", wider):
+    for pairs in (fast.PAIRS, {}):
+        with mock.patch.object(fast, "PAIRS", pairs):
             y = fast.max_pool2d_flat(x, 1, 2)
         np.testing.assert_array_equal(y, x[..., ::2, ::2])
     (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
     out = np.empty((1, 4, 4), "f4")
     tile.read(*tile.phases, out)
     np.testing.assert_array_equal(out, x[0, :, ::2, ::2])
-    # The last pair would reach beyond the end of an odd row: a plain copy.
-    odd = x[..., :7].copy()
+    # The last pair would reach over the image's end: a plain copy.
+    odd = x[..., :7, :7].copy()
+    (tile,) = fast.tiles(odd, *pooling_axes(odd.shape, 1, 2), odd.dtype, 0)
+    with pytest.raises(ValueError, match="buffer"):
+        tile.block.last.starts(*tile.phases, 1, np.uint64)
     y = fast.max_pool2d_flat(odd, 1, 2)
     np.testing.assert_array_equal(y, odd[..., ::2, ::2])
 

@@ -1,6 +1,7 @@
 # Exported from book/06_fast.ipynb: edit that and `make refresh`.
 """Fast: pooling at the speed of memory."""
 
+import dataclasses
 import functools
 import itertools
 import sys
@@ -127,7 +128,8 @@ def runs(axis, room):
     return spans(axis.out, max(1, (room - axis.reach) // axis.stride + 1))
 
 
-class Layout(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Layout:
     """How rows of some planes lie in vectors, padding between them."""
 
     rows: Axis
@@ -162,27 +164,26 @@ class Layout(NamedTuple):
                 pairs.append((inside, lines))
         return pairs
 
-    @property
+    @functools.cached_property
     def steps(self):
         """Return the cells from a window to the next: plane, row, column."""
         line = self.rows.stride // self.phases * self.pitch
         return self.height * self.pitch, line, self.columns.stride
 
-    def last_start(self, planes):
-        """Return where the last window of so many planes begins."""
-        plane, line, step = self.steps
-        last = (planes - 1) * plane + (self.rows.out - 1) * line
-        return last + (self.columns.out - 1) * step
-
     def starts(self, flat, planes, dtype=None):
-        """View the first cells of windows: (planes, OH, OW)."""
+        """View the first cells of windows: (planes, OH, OW).
+
+        As items of `dtype`, which may be longer than a cell; ValueError if
+        the last one reaches over the vector's end.
+        """
         plane, line, step = self.steps
         size = flat.itemsize
         return np.ndarray(
             (planes, self.rows.out, self.columns.out),
             dtype or flat.dtype,
             flat,
-            strides=(size * plane, size * line, size * step),
+            0,
+            (size * plane, size * line, size * step),
         )
 
 
@@ -192,7 +193,7 @@ class Block(NamedTuple):
     windows: tuple  # slices of the output: rows, columns
     cells: tuple  # slices of the image: rows, columns
     first: Layout
-    last: Layout  # the same, or with the padding that rows get late
+    last: Layout  # for the passes across: the same, or other rows, padding
 
 
 def pitch_of(axis):
@@ -206,11 +207,11 @@ def cell_by_cell(size):
 
 
 @functools.lru_cache(maxsize=64)
-def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, late=False):
+def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, two=False):
     """Cut a plane into blocks whose vectors have `room`, whole if it fits.
 
     `as_it_lies` asks for vectors that are a part of the image's memory,
-    `late` for rows that get their padding late.
+    `two` for another layout across, of the rows in which a window begins.
     """
     tall, wide = (
         axis.before + axis.size + axis.after + axis.overhang
@@ -227,18 +228,19 @@ def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, late=False):
         for i in runs(rows, tall * phases):
             up, r = part(rows, i)
             across, c = part(columns, j)
-            pitch, height = pitch_of(c), pitch_of(r)
+            pitch, bare, height = pitch_of(c), c.size, pitch_of(r)
             if as_it_lies and c.out == columns.out:
                 across, pitch = slice(None), columns.size
+                bare = pitch
                 if r.out == rows.out:
                     up, height = slice(None), rows.size
             if phases > 1:
                 height = r.out - 1 + -(-r.reach // phases)
             first = last = Layout(r, c, phases, pitch, height)
-            if late:
+            if two:
                 last = Layout(cell_by_cell(r.out), c, 1, pitch, r.out)
                 every = cell_by_cell(c.size)
-                first = Layout(r, every, phases, c.size, height)
+                first = Layout(r, every, phases, bare, height)
             blocks.append(Block((i, j), (up, across), first, last))
     return tuple(blocks)
 
@@ -287,7 +289,11 @@ def plane_chunks(x, many):
         start += len(planes)
 
 
-WIDER = {1: "<u2", 2: "<u4", 4: "<u8"}  # of a cell: a pair of them
+PAIRS = {  # by a cell's bytes: integers as long as it, and as a pair of it
+    1: (np.uint8, np.uint16),
+    2: (np.uint16, np.uint32),
+    4: (np.uint32, np.uint64),
+}
 
 
 class Tile(NamedTuple):
@@ -303,8 +309,18 @@ class Tile(NamedTuple):
     def down(self, ufunc, double):
         """Reduce the windows' rows; return a vector and the free ones."""
         (flat, *others), spare = self.phases, self.spare
-        layout = self.block.first
+        layout, last = self.block.first, self.block.last
         rows, step = layout.rows, layout.rows.dilation * layout.pitch
+        if layout is not last and self.wide is None:  # drop rows at the end
+            half = -(-rows.window // 2)
+            flat, (free, used) = double(flat, half, step, spare)
+            there = flat[(rows.window - half) * step :]
+            ufunc(
+                layout.starts(flat, self.planes),
+                layout.starts(there, self.planes),
+                out=last.inside(free, self.planes),
+            )
+            return free[: last.size(self.planes)], [used, free]
         if layout.phases == 1:
             return double(flat, rows.window, step, spare)
         whole, rest = divmod(rows.window, layout.phases)
@@ -332,22 +348,28 @@ class Tile(NamedTuple):
         np.copyto(last.inside(wide, self.planes), lines)
         return wide
 
-    def starts(self, flat, dtype=None):
+    def starts(self, flat):
         """View the first cell of each window: (planes, OH, OW)."""
-        return self.block.last.starts(flat, self.planes, dtype)
+        return self.block.last.starts(flat, self.planes)
 
     def read(self, flat, out):
         """Copy the first cell of each window to `out`."""
-        layout, size, wider = self.block.last, flat.itemsize, None
+        layout = self.block.last
         if (
             layout.columns.stride == 2
-            and size in WIDER
+            and flat.itemsize in PAIRS
             and out.dtype == flat.dtype
-            and layout.last_start(self.planes) + 2 <= flat.size
             and sys.byteorder == "little"
         ):
-            wider, out = WIDER[size], out.view(f"<u{size}")
-        np.copyto(out, self.starts(flat, wider), casting="unsafe")
+            cell, pair = PAIRS[flat.itemsize]
+            try:
+                pairs = layout.starts(flat, self.planes, pair)
+            except ValueError:  # the image ends in the middle of a pair
+                pass
+            else:
+                np.copyto(out.view(cell), pairs, casting="unsafe")
+                return
+        np.copyto(out, self.starts(flat))
 
     def across(self, ufunc, double, flat, spare, out):
         """Reduce the windows' columns; write what comes out to `out`."""
@@ -363,13 +385,15 @@ class Tile(NamedTuple):
 
 
 def tiles(
-    x, rows, columns, dtype, fill, spare=(), put=np.copyto, one=False
+    x, rows, columns, dtype, fill, spare=(), put=np.copyto, one=False,
+    drop=False,
 ):
     """Walk over x (N, C, H, W) in tiles that stay in the cache.
 
     Cells are of `dtype`, padding is `fill`, `spare` are dtypes of vectors to
     write on; `put(out, x)` copies where x cannot be used as it lies. `one`
-    asks for one vector with all padding in place.
+    asks for one vector with all padding in place, `drop` for `Tile.down` to
+    drop the rows in which no window begins, where that pays.
     """
     start = 0
     right = columns.after + columns.overhang
@@ -387,9 +411,14 @@ def tiles(
             phases = rows.stride
         late = 4 * max(columns.before, right) > columns.size and not one
         many = min(phases, rows.window) + late
+        passes, lost = columns.window.bit_length(), rows.size - rows.out
+        fewer = drop and as_it_lies and passes * lost > rows.out
+        fewer = fewer and rows.stride == 1
         types = [*([] if as_it_lies else [dtype] * many), *spare]
         room = SCRATCH // sum(np.dtype(t).itemsize for t in types or [dtype])
-        for block in cut_blocks(rows, columns, room, as_it_lies, phases, late):
+        for block in cut_blocks(
+            rows, columns, room, as_it_lies, phases, late or fewer
+        ):
             lies = block.cells[1] == slice(None)
             layouts = block.first, block.last
             q = min(
@@ -409,15 +438,15 @@ def tiles(
             copies = block.first.copies(padded, q)
             for first in range(0, len(planes), q):
                 n = min(q, len(planes) - first)
+                length = block.first.size(n)
                 if lies:  # and one cell more, if there is one
                     begin = (first * H + (block.cells[0].start or 0)) * W
-                    stop = begin + block.first.size(n) + 1
-                    flats = [line[begin:stop]]
+                    flats = [line[begin : begin + length + 1]]
                 else:
                     some = planes[first : first + n, *block.cells]
                     for inside, lines in copies:
                         put(inside[:n], some[:, lines])
-                    flats = [v[: block.first.size(n)] for v in padded]
+                    flats = [vector[:length] for vector in padded]
                 place = slice(start + first, start + first + n)
                 yield Tile(
                     (place, *block.windows), n, flats, free, block, wide
@@ -507,7 +536,7 @@ def max_pool2d_flat(
     if many and work == native and is_three(rows) and is_three(columns):
         max_pool2d_threes(tops, x, low, many)
         return in_byte_order(y, x.dtype)
-    for tile in tiles(x, rows, columns, work, low, [work] * 2, put):
+    for tile in tiles(x, rows, columns, work, low, [work] * 2, put, drop=True):
         top = tops[tile.place]
         flat, spare = tile.down(np.maximum, double_max)
         tile.across(np.maximum, double_max, flat, spare, top)
@@ -602,13 +631,15 @@ def max_pool2d_flat_indices(
     return in_byte_order(y, x.dtype), indices
 
 
-def scatter_chunks(values, indices, input_shape):
-    """Walk over values and where they go, some planes at a time.
+def scatter_chunks(values, indices, out):
+    """Walk over values and where they go in out (N, C, H, W).
 
-    Yields a slice of planes, places in these planes, and values, both flat.
+    Yields some planes of it, zeros at first, places in these planes, and
+    values, all flat.
     """
-    N, C, H, W = input_shape
+    N, C, H, W = out.shape
     if values.size == 0:
+        out[...] = 0
         return
     if values.flags.c_contiguous and indices.flags.c_contiguous:
         pairs = [(values.reshape(N * C, -1), indices.reshape(N * C, -1))]
@@ -617,12 +648,14 @@ def scatter_chunks(values, indices, input_shape):
             (value.reshape(C, -1), index.reshape(C, -1))
             for value, index in zip(values, indices, strict=True)
         )
-    start, room = 0, SCRATCH // 8
+    start, room = 0, SCRATCH // 32  # bytes that a value's work takes
     for value, index in pairs:
         many = max(1, room // value.shape[1])
-        for q in range(0, len(value), many):
+        planes_of = out.reshape(N * C, H * W)[start : start + len(value)]
+        for some in spans(len(value), many):
+            planes = planes_of[some]
             for k in range(0, value.shape[1], room):
-                chunk = slice(q, q + many), slice(k, k + room)
+                chunk = some, slice(k, k + room)
                 near = index[chunk].astype(np.int64, copy=False)
                 if near.view(np.uint64).max() >= H * W:  # or negative
                     wrong = index[chunk][(near < 0) | (near >= H * W)][0]
@@ -633,8 +666,9 @@ def scatter_chunks(values, indices, input_shape):
                 (place,) = Scratch.vectors(near.size, np.int64)
                 first = H * W * np.arange(len(near))[:, None]
                 np.add(near, first, out=place.reshape(near.shape))
-                planes = slice(start + q, start + q + len(near))
-                yield planes, place, value[chunk].ravel()
+                if k == 0:
+                    planes[...] = 0  # only now: it stays in the cache
+                yield planes.reshape(-1), place, value[chunk].ravel()
         start += len(value)
 
 
@@ -643,33 +677,39 @@ def scatter_add_flat(values, indices, input_shape):
     dtype = mean_dtype(values.dtype)
     native = np.dtype(dtype.type)
     work = np.result_type(native, np.float32)
-    dx = np.zeros(input_shape, native)
-    for q, place, value in scatter_chunks(values, indices, input_shape):
-        planes = dx.reshape(-1, *input_shape[2:])[q]
-        into = planes.astype(work, copy=False)
-        np.add.at(into.reshape(-1), place, value.astype(work, copy=False))
-        if into is not planes:
-            planes[...] = into
+    dx = np.empty(input_shape, native)
+    for cells, place, value in scatter_chunks(values, indices, dx):
+        into = cells.astype(work, copy=False)
+        np.add.at(into, place, value.astype(work, copy=False))
+        if into is not cells:
+            cells[...] = into
     return in_byte_order(dx, dtype)
 
 
 def scatter_assign_flat(values, indices, input_shape):
     """Put each value (N, C, OH, OW) at its index of its plane; else zeros."""
-    x = np.zeros(input_shape, values.dtype)
-    for q, place, value in scatter_chunks(values, indices, input_shape):
-        x.reshape(-1, *input_shape[2:])[q].reshape(-1)[place] = value
+    x = np.empty(input_shape, values.dtype)
+    for cells, place, value in scatter_chunks(values, indices, x):
+        cells[place] = value
     return x
 
 
 def divisors(rows, columns, count_include_pad, dtype):
-    """Return a function of two slices: the cells that windows average over."""
+    """Return a function of two slices: what divides the sums of windows.
+
+    A ufunc and its second operand.
+    """
     down, across = (
         cell_counts(axis, count_include_pad) for axis in (rows, columns)
     )
     if np.ptp(down) == 0 and np.ptp(across) == 0:  # the same for all
-        only = dtype.type(down[0] * across[0])
-        return lambda i, j: only
-    return lambda i, j: np.outer(down[i], across[j]).astype(dtype)
+        count = int(down[0] * across[0])
+        if count.bit_count() == 1:  # a power of two: exact, and faster
+            return lambda i, j: (np.multiply, dtype.type(1 / count))
+        return lambda i, j: (np.divide, dtype.type(count))
+    return lambda i, j: (
+        np.divide, np.outer(down[i], across[j]).astype(dtype)
+    )
 
 
 def sum_up(means, x, rows, columns, count_include_pad, work):
@@ -681,17 +721,17 @@ def sum_up(means, x, rows, columns, count_include_pad, work):
         need = max(need, 1 + spare_vectors(groups, columns.window))
     spare = [work] * need
     for tile in tiles(x, rows, columns, work, 0, spare):
-        mean, count = means[tile.place], divisor(*tile.place[1:])
+        mean, (divide, count) = means[tile.place], divisor(*tile.place[1:])
         flat, spare = tile.down(np.add, double_sum)
         if mean.dtype == work and columns.stride == 2:
             tile.across(np.add, double_sum, flat, spare, mean)
-            mean /= count
+            divide(mean, count, out=mean)
         else:
             flat, _ = double_sum(
                 tile.widen(flat), columns.window, columns.dilation, spare
             )
             cells = tile.starts(flat)
-            np.divide(cells, count, out=mean, casting="same_kind")
+            divide(cells, count, out=mean, casting="same_kind")
 
 
 @functools.lru_cache(maxsize=64)
@@ -715,8 +755,8 @@ def few_products(rows, columns):
 
 def multiply_up(means, x, rows, columns, count_include_pad, work):
     """Write means as `sum_up` does, by matrices; tell if all are finite."""
-    count = divisors(rows, columns, count_include_pad, work)
-    count = count(slice(None), slice(None))
+    divisor = divisors(rows, columns, count_include_pad, work)
+    divide, count = divisor(slice(None), slice(None))
     down = window_matrix(rows, work)
     across = window_matrix(columns, work).T.copy()
     line = max(columns.size, columns.out)
@@ -732,7 +772,7 @@ def multiply_up(means, x, rows, columns, count_include_pad, work):
             sums = np.matmul(down, half, out=out)
         if not np.isfinite(sums).all():
             return False
-        np.divide(sums, count, out=mean, casting="same_kind")
+        divide(sums, count, out=mean, casting="same_kind")
     return True
 
 
@@ -883,10 +923,10 @@ def avg_pool2d_flat_backward(
             padded[:n] = 0
             image = padded[lead:n].reshape(many, -1, right.pitch)
             image = image[:, : rows.out, : columns.out]
-            count = divisor(i, j)
+            divide, count = divisor(i, j)
             for q in range(0, len(planes), many):
                 some = planes[q : q + many, i, j]
-                np.divide(
+                divide(
                     some, count, out=image[: len(some)], casting="same_kind"
                 )
                 flat = padded[: lead + len(some) * plane]

@@ -252,7 +252,7 @@ def test_rows_where_no_window_begins_drop_out(room, dilation, stride):
 
 @pytest.mark.parametrize("window, stride, padding, drop", [
     ((11, 1), 1, 0, True),  # no passes to save
-    ((3, 6), 1, 0, True),  # few rows
+    ((8, 6), 1, 0, True),  # few rows
     ((11, 6), (2, 1), 0, True),  # far apart
     ((11, 6), 1, (0, 1), True),  # a copy
     ((11, 6), 1, 0, False),
@@ -873,6 +873,24 @@ def test_the_bench_races_and_refuses_what_computes_something_else():
         bench.check("cheat", "max", np.ones(3), np.zeros(3))
 
 
+# torch's time over ours, at least, for VGG, AlexNet, ResNet, Inception, k7
+# and k13; for a maximum's gradient torch is ahead.
+GOALS = {
+    "max": (8, 8, 7, 16, 45, 35),
+    "max, indices": (2.5, 2.5, 2.5, 4, 12, 9),
+    "average": (3, 2, 2, 5, 12, 15),
+    "max, backward": (1 / 2.5, 1 / 2.5, 1 / 2.5, 1 / 3, 1 / 3, 1 / 3),
+    "average, backward": (2.5, 1.5, 2, 4, 6, 6),
+}
+
+
+@pytest.mark.parametrize("task", bench.TASKS)
+def test_the_stored_bench_reaches_its_goals(task):
+    layers = STORED["layers"][task]
+    for name, goal in zip(list(layers)[:-1], GOALS[task], strict=True):
+        assert layers[name]["torch"] >= goal, name
+
+
 def test_the_stored_bench_is_whole_and_says_what_the_lesson_says():
     """Claims of chapter 6's prose, on the numbers that it shows."""
     assert set(STORED["layers"]) == set(bench.TASKS)
@@ -883,7 +901,8 @@ def test_the_stored_bench_is_whole_and_says_what_the_lesson_says():
     for peer in ("loops (1)", "im2col (2)", "view (3)", "slices", "torch"):
         assert all(layers["max"][name][peer] > 1 for name in real)
     assert all(layers["max, backward"][n]["torch"] < 2.5 for n in real)
-    assert min(layers["max, backward"][n]["torch"] for n in real) < 1
+    back = [layers["max, backward"][n]["torch"] for n in real]
+    assert max(back) < 1 and all(0.4 < ratio < 0.67 for ratio in back[3:])
     assert layers["max"]["toy k2 s2"]["torch"] < 0.25
     book = dict(
         zip(STORED["window"]["window"], STORED["window"]["book"], strict=True)

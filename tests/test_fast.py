@@ -900,7 +900,6 @@ def test_the_stored_bench_is_whole_and_says_what_the_lesson_says():
     real = [name for name in bench.LAYERS if "toy" not in name]
     for peer in ("loops (1)", "im2col (2)", "view (3)", "slices", "torch"):
         assert all(layers["max"][name][peer] > 1 for name in real)
-    assert all(layers["max, backward"][n]["torch"] < 2.5 for n in real)
     back = [layers["max, backward"][n]["torch"] for n in real]
     assert max(back) < 1 and all(0.4 < ratio < 0.67 for ratio in back[3:])
     assert layers["max"]["toy k2 s2"]["torch"] < 0.25

@@ -586,13 +586,10 @@ def test_a_power_of_two_is_divided_by_multiplying(window, divide):
     axes = pooling_axes(x.shape, window, 1)
     every = fast.divisors(*axes, True, x.dtype)(slice(None), slice(None))
     assert every == divide
-    sums = im2col.avg_pool2d_im2col(x, window, 1) * np.float32(1)
-    cells = np.prod(np.broadcast_to(window, 2))
-    whole = (sums.astype(float) * cells).astype("f4")  # sums of the windows
+    cells = np.float32(np.prod(np.broadcast_to(window, 2)))
+    sums = im2col.avg_pool2d_im2col(x, window, 1) * cells
     ufunc, count = every
-    np.testing.assert_array_equal(
-        ufunc(whole, count), whole / np.float32(cells)
-    )
+    np.testing.assert_array_equal(ufunc(sums, count), sums / cells)
 
 
 def test_sums_that_overflow_are_done_again_in_float64():

@@ -412,8 +412,8 @@ def tiles(
         late = 4 * max(columns.before, right) > columns.size and not one
         many = min(phases, rows.window) + late
         passes, lost = columns.window.bit_length(), rows.size - rows.out
-        fewer = drop and as_it_lies and passes * lost > rows.out
-        fewer = fewer and rows.stride == 1
+        fewer = drop and as_it_lies and rows.stride == 1
+        fewer = fewer and passes * lost > rows.out
         types = [*([] if as_it_lies else [dtype] * many), *spare]
         room = SCRATCH // sum(np.dtype(t).itemsize for t in types or [dtype])
         for block in cut_blocks(
@@ -654,8 +654,8 @@ def scatter_chunks(values, indices, out):
         planes_of = out.reshape(N * C, H * W)[start : start + len(value)]
         for some in spans(len(value), many):
             planes = planes_of[some]
-            for k in range(0, value.shape[1], room):
-                chunk = some, slice(k, k + room)
+            for cells in spans(value.shape[1], room):
+                chunk = some, cells
                 near = index[chunk].astype(np.int64, copy=False)
                 if near.view(np.uint64).max() >= H * W:  # or negative
                     wrong = index[chunk][(near < 0) | (near >= H * W)][0]
@@ -666,7 +666,7 @@ def scatter_chunks(values, indices, out):
                 (place,) = Scratch.vectors(near.size, np.int64)
                 first = H * W * np.arange(len(near))[:, None]
                 np.add(near, first, out=place.reshape(near.shape))
-                if k == 0:
+                if cells.start == 0:
                     planes[...] = 0  # only now: it stays in the cache
                 yield planes.reshape(-1), place, value[chunk].ravel()
         start += len(value)

@@ -27,8 +27,8 @@ from pypdf import PdfReader
 
 import pooling
 from pooling.draw import playground
-from pooling.im2col import im2col, max_gradient_loops
-from pooling.unpooling import avg_unpool2d
+from pooling.lessons.im2col import im2col, max_gradient_loops
+from pooling.lessons.unpooling import avg_unpool2d
 from tests.conftest import ROOT
 from tests.test_one_home import LESSONS, exports
 from tools import lite, pdf

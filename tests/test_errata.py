@@ -17,7 +17,8 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 import pooling
 from pooling.check.strides import pool_published
 from pooling.check.unpooling import broken_avg_unpool
-from pooling.im2col import (
+from pooling.geometry import pooling_axes
+from pooling.lessons.im2col import (
     MaxPool2D,
     col2im,
     im2col,
@@ -25,9 +26,13 @@ from pooling.im2col import (
     max_pool2d_im2col,
     numerical_gradient,
 )
-from pooling.strides import max_mask, pool_images, window_view
-from pooling.unpooling import avg_unpool2d, max_unpool2d_indices, unpool_images
-from pooling.windows import pool2d, pooling_axes
+from pooling.lessons.strides import max_mask, pool_images, window_view
+from pooling.lessons.unpooling import (
+    avg_unpool2d,
+    max_unpool2d_indices,
+    unpool_images,
+)
+from pooling.lessons.windows import pool2d
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 PAGE = (BOOK / "errata.md").read_text()

@@ -21,20 +21,21 @@ from test_pooling import (
 )
 
 import pooling
-from pooling import fast, im2col, unpooling, windows
-from pooling.windows import Axis, pooling_axes
+from pooling import engine, geometry
+from pooling.geometry import Axis, pooling_axes
+from pooling.lessons import fast, im2col, unpooling
 from tools import bench
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 # Down to tiles of one window each, and up to one tile for all.
-ROOMS = st.sampled_from([100, 1000, 5000, fast.SCRATCH])
+ROOMS = st.sampled_from([100, 1000, 5000, engine.SCRATCH])
 
 
 def in_room(room):
     """Let the functions work in tiles of another size."""
-    vars(fast.Scratch.own).clear()
-    return mock.patch.object(fast, "SCRATCH", room)
+    vars(engine.Scratch.own).clear()
+    return mock.patch.object(engine, "SCRATCH", room)
 
 
 class Counted(np.ndarray):
@@ -69,10 +70,10 @@ def test_doubling_takes_as_few_passes_as_promised(window, step):
     n = len(values) - step * (window - 1)
     cuts = [values[i : i + step * window : step] for i in range(n)]
     cuts = np.array(cuts)
-    top, passes = counted(fast.double_max, values, window, step)
+    top, passes = counted(engine.double_max, values, window, step)
     np.testing.assert_array_equal(top, cuts.max(axis=1))
     assert passes == int(np.ceil(np.log2(window)))
-    total, passes = counted(fast.double_sum, values, window, step)
+    total, passes = counted(engine.double_sum, values, window, step)
     np.testing.assert_array_equal(total, cuts.sum(axis=1))
     digits = f"{window:b}"
     assert passes == len(digits) + digits.count("1") - 2
@@ -81,7 +82,7 @@ def test_doubling_takes_as_few_passes_as_promised(window, step):
         np.empty(400, np.uint8) for _ in range(2)
     ]
     spare = (*types, np.empty(400, bool))
-    both = fast.double_both(values, None, window, step, 1, spare, False)
+    both = engine.double_both(values, None, window, step, 1, spare, False)
     np.testing.assert_array_equal(both[0], cuts.max(axis=1))
     if window > 1:
         np.testing.assert_array_equal(both[1], cuts.argmax(axis=1))
@@ -91,12 +92,12 @@ def test_doubling_takes_as_few_passes_as_promised(window, step):
                                      (1, 4), (4, 1), (3, 7), (13, 5), (8, 8)])
 def test_sums_in_a_chain_need_so_many_vectors_and_no_fewer(windows):
     flat = np.arange(200.0)
-    need = fast.spare_vectors(*windows)
+    need = engine.spare_vectors(*windows)
 
     def chain(vectors):
         total, spare = flat, vectors
         for window, step in zip(windows, (1, 14), strict=True):
-            total, spare = fast.double_sum(total, window, step, spare)
+            total, spare = engine.double_sum(total, window, step, spare)
         return total
 
     total = chain([np.empty(200) for _ in range(need)])
@@ -122,9 +123,9 @@ def test_tiles_hold_every_window_once(data, lines, room, layout):
     with in_room(room):
         seen = np.zeros((x.shape[0] * x.shape[1], rows.out, columns.out), int)
         first = np.empty(seen.shape)
-        for tile in fast.tiles(x, rows, columns, x.dtype, 7, [x.dtype]):
-            assert isinstance(tile, fast.Tile)
-            assert isinstance(tile.block, fast.Block)
+        for tile in engine.tiles(x, rows, columns, x.dtype, 7, [x.dtype]):
+            assert isinstance(tile, engine.Tile)
+            assert isinstance(tile.block, engine.Block)
             seen[tile.place] += 1
             flat = tile.widen(tile.phases[0])
             assert tile.spare[0].size >= tile.block.last.size(tile.planes)
@@ -143,13 +144,13 @@ def test_tiles_hold_every_window_once(data, lines, room, layout):
 def test_a_tile_is_the_image_itself_where_it_can_be():
     x = np.arange(2 * 3 * 8 * 8, dtype="f4").reshape(2, 3, 8, 8)
     rows, columns = pooling_axes(x.shape, 2)
-    (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
+    (tile,) = engine.tiles(x, rows, columns, x.dtype, 0)
     assert np.shares_memory(tile.phases[0], x)
     for other in (x[..., ::-1], x.astype(">f4"), x.astype("f8")):
-        for tile in fast.tiles(other, rows, columns, x.dtype, 0):
+        for tile in engine.tiles(other, rows, columns, x.dtype, 0):
             assert not np.shares_memory(tile.phases[0], other)
-    assert len(fast.plane_batches(x)) == 1
-    assert len(fast.plane_batches(x.transpose(1, 0, 2, 3))) == 3
+    assert len(engine.plane_batches(x)) == 1
+    assert len(engine.plane_batches(x.transpose(1, 0, 2, 3))) == 3
 
 
 def test_a_tile_in_the_image_has_a_cell_more_where_there_is_one():
@@ -159,11 +160,11 @@ def test_a_tile_in_the_image_has_a_cell_more_where_there_is_one():
     parts = [33] * 4 + [17] * 3 + [16]  # four rows of each plane, then two
     for room, sizes in (48, [49, 49, 49, 48]), (40, parts):
         with in_room(8 * room):
-            tiles = fast.tiles(x, rows, columns, x.dtype, 0, [x.dtype] * 2)
+            tiles = engine.tiles(x, rows, columns, x.dtype, 0, [x.dtype] * 2)
             assert [tile.phases[0].size for tile in tiles] == sizes
-            double = mock.Mock(wraps=fast.double_max)
-            with mock.patch.multiple(fast, SMALL=0, double_max=double):
-                y = fast.max_pool2d_flat(x, 2)
+            double = mock.Mock(wraps=engine.double_max)
+            with mock.patch.multiple(engine, SMALL=0, double_max=double):
+                y = engine.max_pool2d_flat(x, 2)
             np.testing.assert_array_equal(y, x[..., 1::2, 1::2])
             assert double.call_count == len(sizes)  # for the rows alone
 
@@ -174,7 +175,7 @@ def test_chunks_of_planes_come_in_order():
         flat = other.reshape(6, 2, 2)
         for many in (1, 2, 4, 9):
             seen = []
-            for q, planes in fast.plane_chunks(other, many):
+            for q, planes in engine.plane_chunks(other, many):
                 np.testing.assert_array_equal(planes, flat[q])
                 assert 0 < len(planes) <= many
                 seen += range(6)[q]
@@ -184,27 +185,27 @@ def test_chunks_of_planes_come_in_order():
 def test_rows_are_sorted_by_phase_where_a_tile_is_copied():
     x = np.arange(7 * 4, dtype="f4").reshape(1, 1, 7, 4)
     rows, columns = pooling_axes(x.shape, (3, 1), (2, 1), ((1, 1), (0, 0)))
-    (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [x.dtype] * 3)
+    (tile,) = engine.tiles(x, rows, columns, x.dtype, -1, [x.dtype] * 3)
     even, odd = (vector.reshape(-1, 4)[:, 0] for vector in tile.phases)
     assert even[:5].tolist() == [-1, 4, 12, 20, -1]
     assert odd[:4].tolist() == [0, 8, 16, 24]
     for ufunc, double, tops in [
-        (np.maximum, fast.double_max, [4, 12, 20, 24]),
-        (np.add, fast.double_sum, [3, 24, 48, 43]),
+        (np.maximum, engine.double_max, [4, 12, 20, 24]),
+        (np.add, engine.double_sum, [3, 24, 48, 43]),
     ]:
         flat, _ = tile.down(ufunc, double)
         assert tile.starts(flat)[0, :, 0].tolist() == tops
     # Rows that no window sees are not copied.
     rows, columns = pooling_axes(x.shape, 1, 3)
-    (tile,) = fast.tiles(x[..., ::-1], rows, columns, x.dtype, -1)
+    (tile,) = engine.tiles(x[..., ::-1], rows, columns, x.dtype, -1)
     assert len(tile.phases) == 1
     assert tile.starts(*tile.phases)[0, :, 0].tolist() == [3, 15, 27]
 
 
 def test_a_layout_shares_the_padding_between_lines():
     axis = Axis(5, 3, 1, 1, 2, 1, 6)
-    assert fast.pitch_of(axis) == 7
-    layout = fast.Layout(axis, axis, 1, 7, 7)
+    assert engine.pitch_of(axis) == 7
+    layout = engine.Layout(axis, axis, 1, 7, 7)
     assert layout.size(2) == 1 + (2 * 7 + 1) * 7
     vector = np.arange(layout.size(2))
     [(inside, lines)] = layout.copies([vector], 2)
@@ -212,26 +213,26 @@ def test_a_layout_shares_the_padding_between_lines():
     assert inside[1, 0].tolist() == list(range(57, 62))
     assert layout.starts(vector, 2)[1, 5, 5] == 49 + 5 * 7 + 5
     # All rows of phase 0 of a stride of 3 are padding: nothing to copy.
-    layout = fast.Layout(Axis(1, 3, 3, 1, 1, 1, 1), axis, 3, 7, 1)
+    layout = engine.Layout(Axis(1, 3, 3, 1, 1, 1, 1), axis, 3, 7, 1)
     assert len(layout.copies([vector] * 3, 1)) == 1
 
 
 def test_wide_padding_comes_after_the_rows():
     x = np.arange(25, dtype="f4").reshape(1, 1, 5, 5)
     rows, columns = pooling_axes(x.shape, 5, 1, 2)
-    (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [x.dtype] * 2)
+    (tile,) = engine.tiles(x, rows, columns, x.dtype, -1, [x.dtype] * 2)
     assert tile.phases[0].size == 5 * (5 + 2 + 2)  # no padding at the sides
     wide = tile.widen(tile.phases[0])
     assert wide.size == 2 + 5 * (5 + 2)
     assert wide[:9].tolist() == [-1, -1, -1, -1, -1, -1, -1, -1, -1]
-    assert tile.block.first.columns == fast.cell_by_cell(5)
-    (tile,) = fast.tiles(x, rows, columns, x.dtype, -1, [], one=True)
+    assert tile.block.first.columns == engine.cell_by_cell(5)
+    (tile,) = engine.tiles(x, rows, columns, x.dtype, -1, [], one=True)
     assert tile.wide is None
 
 
 @pytest.mark.parametrize("stride", [1, (1, 7)])
 @pytest.mark.parametrize("dilation", [1, 2])
-@pytest.mark.parametrize("room", [800, 5000, fast.SCRATCH])
+@pytest.mark.parametrize("room", [800, 5000, engine.SCRATCH])
 def test_rows_where_no_window_begins_drop_out(room, dilation, stride):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 3, 30, 20), np.float32)
@@ -240,12 +241,12 @@ def test_rows_where_no_window_begins_drop_out(room, dilation, stride):
     axes = pooling_axes(x.shape, *options, dilation)
     spare = [x.dtype] * 2
     with in_room(room):
-        for tile in fast.tiles(x, *axes, x.dtype, -1, spare, drop=True):
-            flat, (free, _) = tile.down(np.maximum, fast.double_max)
+        for tile in engine.tiles(x, *axes, x.dtype, -1, spare, drop=True):
+            flat, (free, _) = tile.down(np.maximum, engine.double_max)
             last = tile.block.last
             assert flat.size == tile.planes * last.rows.out * last.pitch
             assert not np.shares_memory(flat, free)
-        y = fast.max_pool2d_flat(x, *options, dilation=dilation)
+        y = engine.max_pool2d_flat(x, *options, dilation=dilation)
     expected, _ = im2col.max_pool2d_im2col(x, *options, dilation=dilation)
     np.testing.assert_array_equal(y, expected)
 
@@ -260,43 +261,43 @@ def test_rows_where_no_window_begins_drop_out(room, dilation, stride):
 def test_rows_stay_where_it_does_not_pay(window, stride, padding, drop):
     x = np.empty((2, 3, 30, 20), np.float32)
     axes = pooling_axes(x.shape, window, stride, padding)
-    for tile in fast.tiles(x, *axes, x.dtype, -1, drop=drop):
+    for tile in engine.tiles(x, *axes, x.dtype, -1, drop=drop):
         assert tile.block.first is tile.block.last
 
 
 def test_vectors_begin_where_a_page_does():
-    vars(fast.Scratch.own).clear()
-    for size in (100, 1001, 10 * fast.SCRATCH):
-        for vector in fast.Scratch.vectors(size, np.float32, np.uint8):
+    vars(engine.Scratch.own).clear()
+    for size in (100, 1001, 10 * engine.SCRATCH):
+        for vector in engine.Scratch.vectors(size, np.float32, np.uint8):
             assert vector.ctypes.data % 4096 == 0
 
 
 def test_a_gradient_of_stride_1_is_a_sum_of_neighbours():
     axis = Axis(8, 3, 1, 2, 0, 2, 6)
-    assert fast.mirrored(axis) == Axis(6, 3, 1, 2, 4, 2, 8)
-    assert fast.mirrored(fast.mirrored(axis)) == axis
+    assert engine.mirrored(axis) == Axis(6, 3, 1, 2, 4, 2, 8)
+    assert engine.mirrored(engine.mirrored(axis)) == axis
 
 
 def test_parts_and_runs_of_an_axis():
     axis = Axis(10, 3, 2, 1, 1, 1, 5)
-    assert [(r.start, r.stop) for r in fast.runs(axis, 5)] == [
+    assert [(r.start, r.stop) for r in engine.runs(axis, 5)] == [
         (0, 2), (2, 4), (4, 5),
     ]  # fmt: skip
-    cells, some = fast.part(axis, slice(0, 2))
+    cells, some = engine.part(axis, slice(0, 2))
     assert (cells.start, cells.stop) == (0, 4)
     assert some == Axis(4, 3, 2, 1, 0, 1, 2)
-    cells, some = fast.part(axis, slice(4, 5))
+    cells, some = engine.part(axis, slice(4, 5))
     assert (cells.start, cells.stop) == (7, 10)
     assert some == Axis(3, 3, 2, 0, 0, 1, 1)
-    assert [(s.start, s.stop) for s in fast.spans(7, 3)] == [
+    assert [(s.start, s.stop) for s in engine.spans(7, 3)] == [
         (0, 3), (3, 6), (6, 7),
     ]  # fmt: skip
 
 
 def test_blocks_are_remembered_and_large_windows_get_room():
     axes = pooling_axes((1, 1, 300, 300), 200, 1)
-    blocks = fast.cut_blocks(*axes, 1000, True)
-    assert blocks is fast.cut_blocks(*axes, 1000, True)
+    blocks = engine.cut_blocks(*axes, 1000, True)
+    assert blocks is engine.cut_blocks(*axes, 1000, True)
     assert sum(b.last.rows.out * b.last.columns.out for b in blocks) == 101**2
     assert len(blocks) < 10  # not one for each window
 
@@ -306,10 +307,10 @@ def test_each_thread_has_memory_of_its_own():
     barrier = threading.Barrier(2)
 
     def ask(name):
-        (vector,) = fast.Scratch.vectors(3000, np.float32)
+        (vector,) = engine.Scratch.vectors(3000, np.float32)
         barrier.wait()  # both hold theirs
         addresses[name] = vector.ctypes.data
-        again = fast.Scratch.vectors(400, np.uint8, np.float64)
+        again = engine.Scratch.vectors(400, np.uint8, np.float64)
         assert again[0].ctypes.data == addresses[name]
         assert [len(v) for v in again] == [400, 400]
         assert not np.shares_memory(*again)
@@ -320,10 +321,10 @@ def test_each_thread_has_memory_of_its_own():
 
 
 def test_a_very_large_block_is_not_kept():
-    (vector,) = fast.Scratch.vectors(10 * fast.SCRATCH, np.uint8)
-    assert vector.size == 10 * fast.SCRATCH
-    fast.Scratch.vectors(100, np.uint8)
-    assert fast.Scratch.own.block.size <= 2 * fast.SCRATCH
+    (vector,) = engine.Scratch.vectors(10 * engine.SCRATCH, np.uint8)
+    assert vector.size == 10 * engine.SCRATCH
+    engine.Scratch.vectors(100, np.uint8)
+    assert engine.Scratch.own.block.size <= 2 * engine.SCRATCH
 
 
 def test_threads_do_not_disturb_each_other():
@@ -362,21 +363,21 @@ def test_maxima_are_those_of_im2col(data, lines, room, layout):
     y, winners = im2col.max_pool2d_im2col(x, *args, **names)
     indices = im2col.plane_indices(winners, x.shape, *args, **names)
     with in_room(room):
-        with mock.patch.object(fast, "SMALL", 0):
-            alone = fast.max_pool2d_flat(x, *args, **names)
-        both = fast.max_pool2d_flat_indices(x, *args, **names)
-    small = fast.max_pool2d_flat(x, *args, **names)
+        with mock.patch.object(engine, "SMALL", 0):
+            alone = engine.max_pool2d_flat(x, *args, **names)
+        both = engine.max_pool2d_flat_indices(x, *args, **names)
+    small = engine.max_pool2d_flat(x, *args, **names)
     assert small.dtype == x.dtype
     for found in (alone, both[0], small):
         np.testing.assert_array_equal(found, y, strict=True)
     np.testing.assert_array_equal(both[1], indices, strict=True)
-    for pool in (fast.max_pool2d_slices, fast.max_pool2d_rows_columns):
+    for pool in (engine.max_pool2d_slices, fast.max_pool2d_rows_columns):
         np.testing.assert_array_equal(pool(x, *args, **names), y)
 
 
 def sums_by(matrices):
     """Let averages of all sizes take matrices, or none."""
-    return mock.patch.object(fast, "few_products", lambda *axes: matrices)
+    return mock.patch.object(engine, "few_products", lambda *axes: matrices)
 
 
 @settings(max_examples=600)
@@ -391,7 +392,7 @@ def test_averages_are_those_of_im2col(data, lines, room, count, matrices):
         sums_by(matrices),
     ):
         plain = im2col.avg_pool2d_im2col(x, *args, **names)
-        found = fast.avg_pool2d_flat(x, *args, **names)
+        found = engine.avg_pool2d_flat(x, *args, **names)
     assert found.dtype == plain.dtype
     eps = max(float(np.finfo(plain.dtype).eps), 2e-16)
     high = max(map(abs, x[np.isfinite(x)].ravel().tolist()), default=0)
@@ -413,10 +414,10 @@ def test_gradients_are_those_of_im2col(data, lines, room, count, matrices):
     if data.draw(st.booleans()):
         dout = np.asfortranarray(dout)
     with in_room(room), sums_by(matrices):
-        added = fast.scatter_add_flat(dout, indices, x.shape)
-        put = fast.scatter_assign_flat(y, indices, x.shape)
+        added = engine.scatter_add_flat(dout, indices, x.shape)
+        put = engine.scatter_assign_flat(y, indices, x.shape)
         names["count_include_pad"] = count
-        shared = fast.avg_pool2d_flat_backward(dout, x.shape, *args, **names)
+        shared = engine.avg_pool2d_flat_backward(dout, x.shape, *args, **names)
     np.testing.assert_array_equal(
         added, im2col.scatter_add(dout, indices, x.shape), strict=True
     )
@@ -478,16 +479,16 @@ def test_windows_around_each_cell_are_those_of_im2col(
     x = laid_out(x, layout)
     plain = im2col.max_pool2d_im2col(x, 3, 1, 1)[0]
     with in_room(room):
-        y = fast.max_pool2d_flat(x, 3, 1, 1)
+        y = engine.max_pool2d_flat(x, 3, 1, 1)
     np.testing.assert_array_equal(y, plain, strict=True)
 
 
 def test_pairs_end_where_a_line_does():
     cells = np.array([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8])
     pairs, out = np.empty(16, int), np.empty(12, int)
-    fast.three_neighbours(cells, 1, 3, -1, pairs[:13], out)
+    engine.three_neighbours(cells, 1, 3, -1, pairs[:13], out)
     assert out.tolist() == [3, 4, 4, 5, 9, 9, 6, 6, 6, 5, 8, 8]
-    fast.three_neighbours(cells, 3, 2, -1, pairs[:15], out)
+    engine.three_neighbours(cells, 3, 2, -1, pairs[:15], out)
     assert out.tolist() == [3, 5, 9, 3, 5, 9, 3, 6, 8, 3, 6, 8]
 
 
@@ -500,19 +501,19 @@ def test_only_windows_of_3_around_each_cell_take_their_own_way():
     for size, window, stride, padding in three:
         pads = padding if isinstance(padding, tuple) else (padding, padding)
         rows, _ = pooling_axes((1, 1, size, size), window, stride, [pads] * 2)
-        found.append(fast.is_three(rows))
+        found.append(engine.is_three(rows))
     assert found == [True, True, False, False, False, False]
     x = np.zeros((1, 3, 30, 30), "f4")
     for room, used in (2 * 4 * 900, True), (2 * 4 * 900 - 1, False):
         with in_room(room), mock.patch.object(
-            fast, "max_pool2d_threes", wraps=fast.max_pool2d_threes
+            engine, "max_pool2d_threes", wraps=engine.max_pool2d_threes
         ) as threes:
-            fast.max_pool2d_flat(x, 3, 1, 1)
+            engine.max_pool2d_flat(x, 3, 1, 1)
             assert threes.called is used
 
 
 def test_the_short_way_of_small_inputs_gives_the_same():
-    for width in (1, fast.SMALL // 8 - 1, fast.SMALL // 8):
+    for width in (1, engine.SMALL // 8 - 1, engine.SMALL // 8):
         x = np.random.default_rng(width).standard_normal((2, 2, 2, width))
         for window in ((2, 1), (1, 1), (2, 2)):
             if window[1] <= width:
@@ -541,18 +542,18 @@ def test_the_first_nan_wins_in_any_tile():
 def test_all_halves_sort_as_integers_and_come_back():
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
     keys = np.empty(halves.shape, np.int16)
-    fast.put_halves(keys, halves)
+    engine.put_halves(keys, halves)
     numbers = ~np.isnan(halves)
     order = np.argsort(keys[numbers], kind="stable")
     assert (np.diff(halves[numbers][order].astype(float)) >= 0).all()
     assert (np.diff(keys[numbers][order]) > 0).sum() == 2**16 - 2 * 1023 - 2
     assert set(keys[~numbers].tolist()) == {0x7E00}
-    back = fast.order_halves(keys).view(np.float16)
+    back = engine.order_halves(keys).view(np.float16)
     np.testing.assert_array_equal(back, halves)
-    native, work, low, _ = fast.max_setup(np.dtype(">f2"))
+    native, work, low, _ = engine.max_setup(np.dtype(">f2"))
     assert (native, work, low) == (np.float16, np.int16, -(2**15))
     y = np.array([1.0, 2.0])
-    assert fast.in_byte_order(y, np.dtype(">f8")).tolist() == [1.0, 2.0]
+    assert engine.in_byte_order(y, np.dtype(">f8")).tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("k", [2, 3, 7, 13, 31])
@@ -584,7 +585,7 @@ def test_a_power_of_two_is_divided_by_multiplying(window, divide):
     x = rng.standard_normal((1, 2, 9, 9), np.float32)
     x[0, 0] *= np.finfo("f4").smallest_normal  # half of these are subnormal
     axes = pooling_axes(x.shape, window, 1)
-    every = fast.divisors(*axes, True, x.dtype)(slice(None), slice(None))
+    every = engine.divisors(*axes, True, x.dtype)(slice(None), slice(None))
     assert every == divide
     cells = np.float32(np.prod(np.broadcast_to(window, 2)))
     sums = im2col.avg_pool2d_im2col(x, window, 1) * cells
@@ -603,16 +604,16 @@ def test_sums_that_overflow_are_done_again_in_float64():
     dx = pooling.avg_pool2d_backward(x, (1, 2, 22, 22), 3, 1)
     assert dx[0, 0, 5, 5] == np.float32(top) and dx[0, 1, 5, 5] == 1
     axes = pooling_axes(x.shape, 3, 2)
-    means, sums = np.empty((2, 9, 9), "f4"), fast.sum_up
+    means, sums = np.empty((2, 9, 9), "f4"), engine.sum_up
     for array, dtypes in (x, "fd"), (x / 9, "f"), (x * np.inf, "f"):
-        with mock.patch.object(fast, "sum_up", side_effect=sums) as calls:
-            fast.fill_means(means, array, *axes, True)
+        with mock.patch.object(engine, "sum_up", side_effect=sums) as calls:
+            engine.fill_means(means, array, *axes, True)
         assert "".join(c.args[-1].char for c in calls.mock_calls) == dtypes
 
 
 def test_matrices_say_which_window_sees_which_cell():
     for axis in (Axis(13, 13, 1, 6, 6, 1, 13), Axis(5, 3, 2, 2, 0, 2, 2)):
-        matrix = fast.window_matrix(axis, np.dtype("f4"))
+        matrix = engine.window_matrix(axis, np.dtype("f4"))
         places = axis.positions()[..., None]
         sees = (places == np.arange(axis.size)).any(axis=1)
         np.testing.assert_array_equal(matrix, sees.astype("f4"), strict=True)
@@ -632,7 +633,7 @@ def test_matrices_say_which_window_sees_which_cell():
 def test_small_planes_are_summed_by_matrices(size, args, few):
     x = np.random.default_rng(0).standard_normal((3, 90, size, size), "f4")
     axes = pooling_axes(x.shape, *args)
-    assert fast.few_products(*axes) is few
+    assert engine.few_products(*axes) is few
     matmul, used = np.matmul, []
 
     def counting(*args, **names):
@@ -657,7 +658,7 @@ def test_what_spoils_a_product_is_summed_by_doubling():
     ):
         x[1, 2, 12, 0] = x[1, 2, 12, 1] = value
         options = x, *pooling_axes(x.shape, 13, 1, 6), True
-        found = fast.multiply_up(means, *options, np.dtype("f4"))
+        found = engine.multiply_up(means, *options, np.dtype("f4"))
         assert found is whole
         y = pooling.avg_pool2d(x, 13, 1, 6)
         with np.errstate(over="ignore"):
@@ -691,7 +692,7 @@ def test_scratch_memory_does_not_grow_with_the_batch(shape, args, dtype):
         lambda: pooling.avg_pool2d_backward(dout, shape, *args),
         lambda: pooling.max_unpool2d(y, indices, shape),
     ):
-        vars(fast.Scratch.own).clear()
+        vars(engine.Scratch.own).clear()
         tracemalloc.start()
         result = function()
         peak = tracemalloc.get_traced_memory()[1]
@@ -722,31 +723,31 @@ def test_every_cell_finds_the_windows_that_see_it(lines, data):
     for axis in pooling_axes(shape, *args, **names):
         start = data.draw(st.integers(0, axis.size - 1))
         cells = slice(start, data.draw(st.integers(start + 1, axis.size)))
-        windows, some = fast.seen_from(axis, cells)
+        windows, some = engine.seen_from(axis, cells)
         seen = axis.positions()
         for cell in range(cells.start, cells.stop):
             sees = np.flatnonzero((seen == cell).any(axis=1))
             assert set(sees) <= set(range(windows.start, windows.stop))
         # Spread ones: how many windows see each cell of the part.
-        fan = fast.fan_out(some)
-        assert isinstance(fan, fast.Fan)
+        fan = engine.fan_out(some)
+        assert isinstance(fan, engine.Fan)
         flat = np.zeros(fan.lead + fan.pitch)
         flat[fan.lead : fan.lead + some.out] = 1
         vectors = [np.empty(some.stride * flat.size) for _ in range(4)]
-        wider, _ = fast.spread(flat, fan, some.stride, vectors)
+        wider, _ = engine.spread(flat, fan, some.stride, vectors)
         first = some.before % some.stride
         found = wider[first : first + some.size]
         expected = [(seen == c).sum() for c in range(axis.size)][cells]
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("room", [100, fast.SCRATCH])
+@pytest.mark.parametrize("room", [100, engine.SCRATCH])
 def test_an_index_outside_its_plane_is_refused_in_any_chunk(room):
     values = np.ones((3, 4, 5, 5), "f4")
     for dtype, wrong in (("i8", -1), ("i8", 36), ("u8", 2**63), ("i2", -7)):
         indices = np.zeros(values.shape, dtype)
         indices[2, 3, 4, 4] = wrong
-        for function in (fast.scatter_add_flat, fast.scatter_assign_flat):
+        for function in (engine.scatter_add_flat, engine.scatter_assign_flat):
             with (
                 in_room(room),
                 pytest.raises(
@@ -755,11 +756,11 @@ def test_an_index_outside_its_plane_is_refused_in_any_chunk(room):
             ):
                 function(values, indices, (3, 4, 6, 6))
     none = values[:, :, :0]
-    x = fast.scatter_assign_flat(none, none.astype(int), (3, 4, 6, 6))
+    x = engine.scatter_assign_flat(none, none.astype(int), (3, 4, 6, 6))
     np.testing.assert_array_equal(x, np.zeros((3, 4, 6, 6)))
     out = np.ones((3, 4, 6, 6))
     with in_room(room):
-        for cells, place, value in fast.scatter_chunks(
+        for cells, place, value in engine.scatter_chunks(
             values, indices * 0, out
         ):
             np.add.at(cells, place, value)
@@ -771,7 +772,7 @@ def test_an_index_outside_its_plane_is_refused_in_any_chunk(room):
 def test_global_pooling_reduces_planes():
     x = np.random.default_rng(0).standard_normal((3, 4, 7, 5), np.float32)
     np.testing.assert_array_equal(
-        fast.global_pool2d_flat(x, np.maximum),
+        engine.global_pool2d_flat(x, np.maximum),
         x.max(axis=(2, 3), keepdims=True),
     )
     for layout in LAYOUTS[:6]:
@@ -797,13 +798,13 @@ def test_remembered_axes_are_those_of_the_arguments(lines):
     shape = (1, 1, lines[0].size, lines[1].size)
     axes = pooling_axes(shape, *args, **names)
     assert axes is pooling_axes(shape, *args, **names)
-    found = windows.place_windows(
+    found = geometry.place_windows(
         shape[2:], *args, names["dilation"], names["ceil_mode"]
     )
     assert found == axes
     for axis in axes:
         for counted in (True, False):
-            counts = windows.cell_counts(axis, counted)
+            counts = geometry.cell_counts(axis, counted)
             assert not counts.flags.writeable
             low, high = 0, axis.size
             if counted:
@@ -819,7 +820,7 @@ def test_remembered_axes_are_those_of_the_arguments(lines):
 
 def test_window_starts_and_the_first_cell_inside():
     axis = Axis(6, 3, 2, 3, 0, 2, 3)
-    starts, inside = fast.window_starts(axis)
+    starts, inside = engine.window_starts(axis)
     assert starts.tolist() == [-3, -1, 1]
     assert inside.tolist() == [1, 1, 1]
 
@@ -827,20 +828,20 @@ def test_window_starts_and_the_first_cell_inside():
 def test_pairs_are_read_by_a_narrowing_cast_or_not_at_all():
     x = np.arange(64, dtype="f4").reshape(1, 1, 8, 8)
     rows, columns = pooling_axes(x.shape, 1, 2)
-    for pairs in (fast.PAIRS, {}):
-        with mock.patch.object(fast, "PAIRS", pairs):
-            y = fast.max_pool2d_flat(x, 1, 2)
+    for pairs in (engine.PAIRS, {}):
+        with mock.patch.object(engine, "PAIRS", pairs):
+            y = engine.max_pool2d_flat(x, 1, 2)
         np.testing.assert_array_equal(y, x[..., ::2, ::2])
-    (tile,) = fast.tiles(x, rows, columns, x.dtype, 0)
+    (tile,) = engine.tiles(x, rows, columns, x.dtype, 0)
     out = np.empty((1, 4, 4), "f4")
     tile.read(*tile.phases, out)
     np.testing.assert_array_equal(out, x[0, :, ::2, ::2])
     # The last pair would reach over the image's end: a plain copy.
     odd = x[..., :7, :7].copy()
-    (tile,) = fast.tiles(odd, *pooling_axes(odd.shape, 1, 2), odd.dtype, 0)
+    (tile,) = engine.tiles(odd, *pooling_axes(odd.shape, 1, 2), odd.dtype, 0)
     with pytest.raises(ValueError, match="buffer"):
         tile.block.last.starts(*tile.phases, 1, np.uint64)
-    y = fast.max_pool2d_flat(odd, 1, 2)
+    y = engine.max_pool2d_flat(odd, 1, 2)
     np.testing.assert_array_equal(y, odd[..., ::2, ::2])
 
 

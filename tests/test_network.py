@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 from test_one_home import BOOK, stored_text
 
 import pooling
-from pooling.im2col import MaxPool2D, im2col, numerical_gradient
-from pooling.network import (
+from pooling.lessons.im2col import MaxPool2D, im2col, numerical_gradient
+from pooling.lessons.network import (
     SGD,
     AvgPool2D,
     Blur2D,

@@ -14,8 +14,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import pooling
-from pooling import im2col as chapter2
-from pooling import windows as chapter1
+from pooling import geometry
+from pooling.lessons import im2col as chapter2
+from pooling.lessons import windows as chapter1
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -289,7 +290,7 @@ def test_short_forms_of_the_arguments_mean_the_long_ones():
 
 def test_padding_never_wins_not_even_over_the_lowest_value():
     for dtype in FLOATS + INTEGERS:
-        low = chapter1.lowest(np.dtype(dtype))
+        low = geometry.lowest(np.dtype(dtype))
         x = np.full((2, 1, 3, 4), low, dtype)
         y, indices = pooling.max_pool2d(x, 3, 1, 1, return_indices=True)
         np.testing.assert_array_equal(y, x, strict=True)
@@ -610,15 +611,15 @@ def test_average_backward_of_the_lesson_is_the_front_doors(data, lines):
 def test_axes_place_the_windows(lines):
     args, names = arguments(lines)
     shape = (2, 3, lines[0].size, lines[1].size)
-    axes = chapter1.pooling_axes(shape, *args, **names)
+    axes = geometry.pooling_axes(shape, *args, **names)
     for axis, line in zip(axes, lines, strict=True):
-        assert isinstance(axis, chapter1.Axis)
+        assert isinstance(axis, geometry.Axis)
         assert axis.positions().tolist() == line.windows()
         last = line.windows()[-1][-1]
         assert axis.overhang == max(0, last + 1 - line.size - line.after)
         assert (axis.size, axis.out) == (line.size, len(line.windows()))
     for counted in (True, False):
-        counts = chapter1.window_counts(*axes, counted)
+        counts = geometry.window_counts(*axes, counted)
         expected = [count for _, count in oracles.shares(*lines, counted)]
         assert counts.ravel().tolist() == expected
 
@@ -627,12 +628,12 @@ def test_axes_place_the_windows(lines):
 @given(geometries())
 def test_padded_planes_hold_every_window(lines):
     args, names = arguments(lines)
-    rows, columns = chapter1.pooling_axes(
+    rows, columns = geometry.pooling_axes(
         (1, 2, lines[0].size, lines[1].size), *args, **names
     )
     x = 1 + np.arange(2 * rows.size * columns.size)
     x = x.reshape(1, 2, rows.size, columns.size)
-    padded = chapter1.pad_planes(x, rows, columns, -1)
+    padded = geometry.pad_planes(x, rows, columns, -1)
     assert padded.dtype == x.dtype
     high = rows.before + rows.size + rows.after + rows.overhang
     wide = columns.before + columns.size + columns.after + columns.overhang
@@ -642,7 +643,7 @@ def test_padded_planes_hold_every_window(lines):
         (rows.window, columns.window, 1, 2, rows.out, columns.out), int
     )
     for a, b in np.ndindex(rows.window, columns.window):
-        taps[a, b] = padded[chapter2.tap_slices(rows, columns, a, b)]
+        taps[a, b] = padded[geometry.tap_slices(rows, columns, a, b)]
     for i, j in np.ndindex(rows.out, columns.out):
         cut = chapter1.cut_window(padded, rows, columns, i, j)
         assert np.shares_memory(cut, padded)  # a view: nothing is copied
@@ -699,24 +700,24 @@ def test_share_ties_refuses_a_rule_it_does_not_know():
 
 
 def test_small_helpers_of_the_lessons():
-    assert chapter1.whole(np.int8(3), "stride", 1) == 3
-    assert type(chapter1.whole(np.int8(3), "stride", 1)) is int
-    assert chapter1.pair(2, "window", 1) == (2, 2)
-    assert chapter1.pair([2, 3], "window", 1) == (2, 3)
-    assert chapter1.whole(chapter1.LARGEST, "size", 1) == chapter1.LARGEST
+    assert geometry.whole(np.int8(3), "stride", 1) == 3
+    assert type(geometry.whole(np.int8(3), "stride", 1)) is int
+    assert geometry.pair(2, "window", 1) == (2, 2)
+    assert geometry.pair([2, 3], "window", 1) == (2, 3)
+    assert geometry.whole(geometry.LARGEST, "size", 1) == geometry.LARGEST
     for lists in ([], (1, 2), np.array([1])):
-        assert chapter1.is_list(lists)
+        assert geometry.is_list(lists)
     for other in (1, np.array(1), np.int8(1), "12", b"12", {1, 2}, {1: 2}):
-        assert not chapter1.is_list(other)
-    assert chapter1.lowest(np.dtype("f4")) == -INF
-    assert chapter1.lowest(np.dtype("u2")) == 0
-    assert chapter1.lowest(np.dtype("i2")) == -32768
-    assert chapter1.mean_dtype(np.dtype("f2")) == np.float16
-    assert chapter1.mean_dtype(np.dtype("u1")) == np.float64
+        assert not geometry.is_list(other)
+    assert geometry.lowest(np.dtype("f4")) == -INF
+    assert geometry.lowest(np.dtype("u2")) == 0
+    assert geometry.lowest(np.dtype("i2")) == -32768
+    assert geometry.mean_dtype(np.dtype("f2")) == np.float16
+    assert geometry.mean_dtype(np.dtype("u1")) == np.float64
 
 
 def test_one_function_behind_both_names():
-    assert pooling.output_size is chapter1.output_size
+    assert pooling.output_size is geometry.output_size
 
 
 # -- gradients against central differences ----------------------------------

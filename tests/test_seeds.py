@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import pooling
-from pooling import im2col as chapter2
-from pooling import windows as chapter1
+from pooling.lessons import im2col as chapter2
+from pooling.lessons import windows as chapter1
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -17,9 +17,10 @@ from test_pooling import (
 )
 
 import pooling
-from pooling import windows as chapter1
+from pooling import geometry
 from pooling.check.strides import contrast_published, pool_published
-from pooling.strides import (
+from pooling.lessons import windows as chapter1
+from pooling.lessons.strides import (
     avg_pool2d_strided,
     checked_window_view,
     from_planes,
@@ -172,7 +173,7 @@ def test_only_a_padded_image_is_copied(data, lines):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     x = rng.normal(size=(2, 3, lines[0].size, lines[1].size))
     args, names = arguments(lines)
-    rows, columns = chapter1.pooling_axes(x.shape, *args, **names)
+    rows, columns = geometry.pooling_axes(x.shape, *args, **names)
     view = padded_window_view(x, rows, columns, -7)
     needed = [a.before + a.after + a.overhang for a in (rows, columns)]
     assert np.shares_memory(view, x) == (not any(needed))
@@ -532,7 +533,7 @@ def test_published_one_cannot_skip_cells():
 def references():
     """Return the reference solutions of the chapter."""
     names = {"np": np, "as_strided": as_strided, "window_view": window_view,
-             "pooling": pooling, "pair": chapter1.pair}  # fmt: skip
+             "pooling": pooling, "pair": geometry.pair}  # fmt: skip
     for exercise in HOME.values():
         if exercise.chapter == "03_strides":
             for cell in exercise.functions.values():

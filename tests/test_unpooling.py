@@ -22,8 +22,8 @@ from test_pooling import (
 )
 
 import pooling
-from pooling import unpooling as chapter4
-from pooling.strides import pool_images
+from pooling.lessons import unpooling as chapter4
+from pooling.lessons.strides import pool_images
 from tools.refresh import ROOT
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -28,8 +28,8 @@ from test_pooling import (
 )
 
 import pooling
-from pooling import variants as chapter5
-from pooling.im2col import numerical_gradient
+from pooling.lessons import variants as chapter5
+from pooling.lessons.im2col import numerical_gradient
 from tools.refresh import ROOT
 
 pytestmark = pytest.mark.filterwarnings("error")

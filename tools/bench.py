@@ -29,7 +29,8 @@ import numpy as np
 from tqdm import tqdm
 
 import pooling
-from pooling import draw, fast, im2col, strides, windows
+from pooling import draw, engine
+from pooling.lessons import fast, im2col, strides, windows
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST = 2e-2  # seconds of a measurement
@@ -263,7 +264,7 @@ PEERS = {
     ),
     "view (3)": (earlier(strides.max_pool2d_strided), ["max"], True),
     "view (3) ": (earlier(strides.avg_pool2d_strided), ["average"], True),
-    "slices": (earlier(fast.max_pool2d_slices), ["max"], False),
+    "slices": (earlier(engine.max_pool2d_slices), ["max"], False),
     "rows/columns": (earlier(fast.max_pool2d_rows_columns), ["max"], False),
 }
 if torch:
@@ -415,8 +416,8 @@ STEPS = 20  # ratios of `steps`
 
 
 def pool_with(pool, x, load, **changes):
-    """Pool x with other names in `pooling.fast`."""
-    with mock.patch.multiple(fast, **changes):
+    """Pool x with other names in `pooling.engine`."""
+    with mock.patch.multiple(engine, **changes):
         pool(x, *load.options)
 
 
@@ -437,8 +438,8 @@ def steps(rounds, progress):
     dx, values = np.zeros(x.size, np.float32), x.ravel()
     cube, places = dx.reshape(x.shape), np.unravel_index(where, x.shape)
     wide = values.astype(float)
-    count = x.size - fast.PAGE
-    source, target = fast.Scratch.vectors(x.size, "f4", "f4")
+    count = x.size - engine.PAGE
+    source, target = engine.Scratch.vectors(x.size, "f4", "f4")
     source[:] = values
 
     def maxima_at(first):
@@ -471,48 +472,48 @@ def steps(rounds, progress):
         "tiles, strided read-out": {},
         "x.max(axis=(2, 3))": {},
     }
-    maxima = partial(pool_with, fast.max_pool2d_flat)
+    maxima = partial(pool_with, engine.max_pool2d_flat)
     for name in list(LAYERS)[:4]:
         load = LAYERS[name]
         pool = partial(maxima, make_data(load)["x"], load)
         found["one vector, no tiles"][name] = ratio(
             partial(pool, SCRATCH=2**60),
-            partial(pool, SCRATCH=fast.SCRATCH),
+            partial(pool, SCRATCH=engine.SCRATCH),
         )
         if load.stride == 2:
             found["tiles, strided read-out"][name] = ratio(
-                partial(pool, PAIRS={}), partial(pool, PAIRS=fast.PAIRS)
+                partial(pool, PAIRS={}), partial(pool, PAIRS=engine.PAIRS)
             )
-    whole = partial(fast.tiles, one=True)
+    whole = partial(engine.tiles, one=True)
     found["tiles copied as they are"] = {}
     for name in ("ResNet k3 s2 p1", "SPP k13 s1 p6"):
         load = LAYERS[name]
         pool = partial(maxima, make_data(load)["x"], load)
         found["tiles copied as they are"][name] = ratio(
-            partial(pool, tiles=whole), partial(pool, tiles=fast.tiles)
+            partial(pool, tiles=whole), partial(pool, tiles=engine.tiles)
         )
     name = "Inception k3 s1 p1"
     pool = partial(maxima, make_data(LAYERS[name])["x"], LAYERS[name])
     found["tiles for windows of 3"] = {
         name: ratio(
             partial(pool, is_three=lambda axis: False),
-            partial(pool, is_three=fast.is_three),
+            partial(pool, is_three=engine.is_three),
         )
     }
     name = "SPP k13 s1 p6"
     x, load = make_data(LAYERS[name])["x"], LAYERS[name]
-    averages = partial(pool_with, fast.avg_pool2d_flat, x, load)
+    averages = partial(pool_with, engine.avg_pool2d_flat, x, load)
     found["doubling, not matrices"] = {
         name: ratio(
             partial(averages, few_products=lambda rows, columns: False),
-            partial(averages, few_products=fast.few_products),
+            partial(averages, few_products=engine.few_products),
         )
     }
     for size in (7, 28, 112):
         x = rng.standard_normal((2**21 // size**2, 1, size, size), np.float32)
         found["x.max(axis=(2, 3))"][f"{size} x {size}"] = ratio(
             lambda x=x: x.max(axis=(2, 3)),
-            lambda x=x: fast.global_pool2d_flat(x, np.maximum),
+            lambda x=x: engine.global_pool2d_flat(x, np.maximum),
         )
     return found
 

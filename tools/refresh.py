@@ -4,8 +4,9 @@
     python -m tools.refresh 02_im2col  only these notebooks
 
 The lessons are the home of the functions they teach: cells tagged `export` go
-to the module of the same name. Lessons and solutions are executed in place, in
-the order of the book. The student's exercises are released from the solutions.
+to the module of the same name in `pooling.lessons`. Lessons and solutions are
+executed in place, in the order of the book. The student's exercises are
+released from the solutions.
 """
 
 import ast
@@ -25,9 +26,9 @@ SOLUTIONS = sorted((ROOT / "solutions").glob("*/[0-9]*.ipynb"))
 
 
 def module_of(lesson):
-    """Return the module that a lesson exports to: 01_windows -> windows.py."""
+    """Return the module of a lesson: 01_windows -> lessons/windows.py."""
     name = lesson.stem.split("_", 1)[1]
-    return ROOT / "book" / "pooling" / f"{name}.py"
+    return ROOT / "book" / "pooling" / "lessons" / f"{name}.py"
 
 
 def exported_source(lesson):

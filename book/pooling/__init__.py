@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from pooling.fast import (
+from pooling.engine import (
     avg_pool2d_flat,
     avg_pool2d_flat_backward,
     global_pool2d_flat,
@@ -22,14 +22,14 @@ from pooling.fast import (
     scatter_add_flat,
     scatter_assign_flat,
 )
-from pooling.variants import adaptive_pool2d, lp_pool2d_strided
-from pooling.windows import (
+from pooling.geometry import (
     is_list,
     mean_dtype,
     output_size,
     pooling_axes,
     whole,
 )
+from pooling.lessons.variants import adaptive_pool2d, lp_pool2d_strided
 
 __all__ = [
     "adaptive_avg_pool2d",

@@ -19,8 +19,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pooling.im2col import share_ties
-from pooling.windows import pair
+from pooling.geometry import pair
+from pooling.lessons.im2col import share_ties
 
 INK = "#16202c"  # numbers in cells
 TONE = "#80868f"  # what stands on the page: titles, arrows, padding

@@ -13,8 +13,8 @@ from pooling.check.ladder import (
     same,
     window_picture,
 )
-from pooling.strides import window_view
-from pooling.windows import pooling_axes
+from pooling.geometry import pooling_axes
+from pooling.lessons.strides import window_view
 
 MOST_STEPS = 1000  # of a plan, or passes: no right answer needs as many
 

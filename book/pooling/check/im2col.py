@@ -18,13 +18,14 @@ from pooling.check.ladder import (
     same,
     window_picture,
 )
-from pooling.im2col import (
+from pooling.geometry import pad_planes, pair, pooling_axes
+from pooling.lessons.im2col import (
     col2im,
     im2col,
     max_gradient_loops,
     max_pool2d_im2col,
 )
-from pooling.windows import cut_window, pad_planes, pair, pooling_axes
+from pooling.lessons.windows import cut_window
 
 
 def gradient(shape, seed=0):

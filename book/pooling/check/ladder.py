@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pooling.windows import pooling_axes
+from pooling.geometry import pooling_axes
 
 CHANGED = "  your function changed its input: work on a copy, `x.copy()`"
 SEVERAL = (tuple, list)

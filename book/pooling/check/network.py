@@ -18,7 +18,7 @@ from pooling.check.ladder import (
     window_picture,
 )
 from pooling.check.variants import cells_of, spread, stride_suspects
-from pooling.windows import pair
+from pooling.geometry import pair
 
 # 7.1 -----------------------------------------------------------------------
 

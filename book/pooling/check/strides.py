@@ -14,8 +14,13 @@ from pooling.check.ladder import (
     values,
     window_picture,
 )
-from pooling.strides import max_index, max_mask, pool_images, window_view
-from pooling.windows import pair
+from pooling.geometry import pair
+from pooling.lessons.strides import (
+    max_index,
+    max_mask,
+    pool_images,
+    window_view,
+)
 
 
 def roomy(content):

@@ -18,8 +18,8 @@ from pooling.check.ladder import (
     grid,
     judge,
 )
-from pooling.im2col import max_gradient_loops, max_pool2d_im2col
-from pooling.strides import max_mask, pool_images, window_view
+from pooling.lessons.im2col import max_gradient_loops, max_pool2d_im2col
+from pooling.lessons.strides import max_mask, pool_images, window_view
 
 
 def amounts(shape, seed=0):

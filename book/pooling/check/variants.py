@@ -13,9 +13,9 @@ from pooling.check.ladder import (
     judge,
     window_picture,
 )
-from pooling.strides import window_view
-from pooling.variants import adaptive_bins, depthwise_conv2d
-from pooling.windows import pair
+from pooling.geometry import pair
+from pooling.lessons.strides import window_view
+from pooling.lessons.variants import adaptive_bins, depthwise_conv2d
 
 
 def cells_of(x, window, stride=None):

@@ -11,7 +11,7 @@ from pooling.check.ladder import (
     judge,
     window_picture,
 )
-from pooling.windows import pair, pooling_axes
+from pooling.geometry import pair, pooling_axes
 
 OUTPUT = ("N", "C", "OH", "OW")
 IMAGE = np.array([[-1, 3, 0, -2], [2, -4, -3, -5], [5, 1, -6, -7]])

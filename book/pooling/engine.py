@@ -1,5 +1,4 @@
-# Exported from book/06_fast.ipynb: edit that and `make refresh`.
-"""Fast: pooling at the speed of memory."""
+"""Engine: pooling at the speed of memory."""
 
 import dataclasses
 import functools
@@ -10,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pooling.im2col import tap_slices
-from pooling.windows import (
+from pooling.geometry import (
     Axis,
     cell_counts,
     lowest,
     mean_dtype,
     pad_planes,
     pooling_axes,
+    tap_slices,
 )
 
 
@@ -34,25 +33,6 @@ def max_pool2d_slices(
     for a, b in cells:
         np.maximum(y, padded[tap_slices(rows, columns, a, b)], out=y)
     return y
-
-
-def max_pool2d_rows_columns(
-    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
-):
-    """Max-pool x (N, C, H, W) along its rows, then along its columns."""
-    rows, columns = pooling_axes(
-        x.shape, window, stride, padding, dilation, ceil_mode
-    )
-    for k, axis in ((1, columns), (0, rows)):
-        options = np.array([[1, 1], [1, 1], [0, 0], [0, 0], [1, 1]])
-        options[0, k], options[1, k] = axis.window, axis.stride
-        options[2 + k] = axis.before, axis.after
-        options[4, k] = axis.dilation
-        x = max_pool2d_slices(
-            x, options[0], options[1], options[2:4], dilation=options[4],
-            ceil_mode=ceil_mode,
-        )
-    return x
 
 
 def double_max(flat, window, step, spare):

@@ -3,15 +3,14 @@
 
 import numpy as np
 
-from pooling.im2col import (
+from pooling.geometry import pad_planes, pair, pooling_axes, tap_slices
+from pooling.lessons.im2col import (
     avg_pool2d_im2col,
     avg_pool2d_im2col_backward,
     col2im,
     im2col,
     numerical_gradient,
-    tap_slices,
 )
-from pooling.windows import pad_planes, pair, pooling_axes
 
 
 def join_channels(cols, N, C):

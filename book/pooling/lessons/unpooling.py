@@ -3,15 +3,16 @@
 
 import numpy as np
 
-from pooling.im2col import batch_indices, tap_slices
-from pooling.strides import from_planes, to_planes
-from pooling.windows import (
+from pooling.geometry import (
     mean_dtype,
     pad_planes,
     pair,
     pooling_axes,
+    tap_slices,
     window_counts,
 )
+from pooling.lessons.im2col import batch_indices
+from pooling.lessons.strides import from_planes, to_planes
 
 
 def max_unpool2d_mask(y, mask, output_shape, stride):

@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from pooling.windows import (
+from pooling.geometry import (
     lowest,
     mean_dtype,
     output_size,

@@ -3,25 +3,16 @@
 
 import numpy as np
 
-from pooling.windows import (
-    cut_window,
+from pooling.geometry import (
     lowest,
     mean_dtype,
     pad_planes,
     pair,
     pooling_axes,
+    tap_slices,
     window_counts,
 )
-
-
-def tap_slices(rows, columns, a, b):
-    """Slice what cell (a, b) of every window sees of the padded plane."""
-    slices = []
-    for axis, k in ((rows, a), (columns, b)):
-        start = k * axis.dilation
-        stop = start + (axis.out - 1) * axis.stride + 1
-        slices.append(slice(start, stop, axis.stride))
-    return slice(None), slice(None), *slices
+from pooling.lessons.windows import cut_window
 
 
 def im2col(

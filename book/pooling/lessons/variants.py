@@ -3,8 +3,8 @@
 
 import numpy as np
 
-from pooling.strides import padded_window_view
-from pooling.windows import mean_dtype, pair, pooling_axes
+from pooling.geometry import mean_dtype, pair, pooling_axes
+from pooling.lessons.strides import padded_window_view
 
 
 def depthwise_conv2d(x, weights, stride=1, padding=0):

@@ -1,0 +1,1 @@
+"""The functions that the lessons teach, exported from their notebooks."""

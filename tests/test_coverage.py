@@ -116,7 +116,7 @@ ROWS = [
     ("3.1", "grey dilation and moving average",
      STRIDES, "*grey dilation* or a maximum filter"),
     ("3.2", "sizes, rounded down",
-     WINDOWS, r"\frac{\text{size} - \text{window}}{\text{stride}} \right\rfloor"),
+     WINDOWS, r"\lfloor \frac{\text{size} - \text{window}}{\text{stride}}"),
     ("3.3", "padding is rare, channels are independent",
      WINDOWS, "as many channels come out as went in"),
     ("3.4", "pooling of single images",

@@ -243,11 +243,11 @@ def average_kernel(channels, window):
 
 
 def pooling_cost(C, H, W, window, stride, padding):
-    image = np.zeros((1, C, H, W), np.int8)
+    plane = np.zeros((1, 1, H, W), np.int8)  # each of C is like this one
     comparisons = divisions = 0
-    for _ in windows_from(image, window, stride, padding):
-        comparisons += len(range(1, window[0] * window[1]))
-        divisions += 1
+    for _ in windows_from(plane, window, stride, padding):
+        comparisons += C * len(range(1, window[0] * window[1]))
+        divisions += C
     return comparisons, comparisons, divisions
 
 

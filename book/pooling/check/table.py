@@ -91,8 +91,8 @@ class Draw:
         return grown
 
     def pick(self, *options):
-        """Return the first with seed 0, any of them otherwise."""
-        return options[self.seed and int(self.rng.integers(len(options)))]
+        """Return the first with seed 0, one of the others otherwise."""
+        return options[self.seed and int(self.rng.integers(1, len(options)))]
 
     def numbers(self, shape, below=0):
         """Return distinct whole numbers, as floats, all < `below`.
@@ -240,12 +240,15 @@ class Check:
         key, lines = form(case.expected, got, self.axes, exact, only)
         if key or changed:
             return (key, lines) if key else ("input-changed", [CHANGED])
-        picture = self.draw
-        if isinstance(picture, dict):
-            picture = picture.get(case.part)
         expected, got = self.seen(case, case.expected), self.seen(case, got)
-        lines = differences(expected, got, picture and picture(*case.args))
+        lines = differences(expected, got, self.picture(case))
         return ("values" if lines else ""), lines
+
+    def picture(self, case):
+        """Return what draws a place of a result, or None."""
+        draw = self.draw
+        draw = draw.get(case.part) if isinstance(draw, dict) else draw
+        return draw and draw(*case.args)
 
     def cause(self, mistake, case, got):
         """Say what the mistake is, or what it may be."""
@@ -302,10 +305,29 @@ def show():
     """Draw the last call that failed: its input, yours, what is right."""
     if not failures:
         print("The last check found nothing wrong.")
-        return
-    from pooling.check.show import figure  # only a picture needs matplotlib
+        return None
+    from pooling.draw import Panel, rows  # only a picture needs matplotlib
 
-    figure(*failures[0])
+    table, case, got = failures[0]
+    right, got = table.seen(case, case.expected), table.seen(case, got)
+    if isinstance(right, tuple) and any(map(is_array, right)):
+        right, got = next(
+            pair for pair in zip(right, got, strict=True) if not same(*pair)
+        )
+    if not is_array(right) or not is_array(got) or right.shape != got.shape:
+        print(f"expected {shown(right)}\ngot {shown(got)}")
+        return None
+    place = first_wrong(right, got)
+    lead = place[:-2]
+    wrong = np.argwhere(np.atleast_2d(~close(got, right)[lead])).tolist()
+    marks = list(map(tuple, wrong))
+    pair = [Panel(got[lead], "yours", marks=marks), "should be",
+            Panel(right[lead], "right", marks=marks)]  # fmt: skip
+    picture = table.picture(case)
+    cut = picture(place) if picture else None
+    first = [cut.panel()] if isinstance(cut, Cut) else []
+    words = f"{table.name}: {len(marks)} wrong cells in a plane, marked."
+    return rows(*([first] if first else []), pair, alt=words)
 
 
 def call(name, title, candidate, args):
@@ -600,6 +622,24 @@ class Cut(NamedTuple):
         ]
         dots = " (· is padding)" if any("·" in c for c in cells) else ""
         return f"its window{dots}:\n" + grid(cells)
+
+
+    def panel(self):
+        """Draw the plane, padded as far as the window reaches."""
+        from pooling.draw import Panel
+
+        plane = self.array[self.lead]
+        ends = [
+            (max(0, -min(axis)), max(0, max(axis) + 1 - size))
+            for axis, size in zip(
+                (self.rows, self.columns), plane.shape, strict=True
+            )
+        ]
+        cells = np.pad(plane.astype(object), ends, constant_values="")
+        (top, _), (left, _) = ends
+        frame = (top + min(self.rows), left + min(self.columns),
+                 np.ptp(self.rows) + 1, np.ptp(self.columns) + 1)  # fmt: skip
+        return Panel(cells, "the window", frames=[frame], pad=ends)
 
 
 def windows_of(x, window, stride=None, padding=0):

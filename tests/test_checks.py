@@ -18,6 +18,7 @@ import pytest
 
 import pooling
 from pooling import check
+from pooling.check.families import reduced
 from pooling.check.ladder import (
     Case,
     CheckFailed,
@@ -29,7 +30,6 @@ from pooling.check.ladder import (
     judge,
     window_picture,
 )
-from pooling.check.families import reduced
 from pooling.check.table import Check
 from pooling.check.windows import IMAGE, pool2d_broken
 from solutions.wrong_answers import WRONG_ANSWERS

@@ -133,8 +133,10 @@ def trial():
         errors="replace",
     )
     if done.stdout != "shut in\n":
-        said = (done.stderr.strip().splitlines() or ["no answer"])[-1]
-        raise NoWalls(f"{said.split(', likely')[0][:200]}; {remedy()}")
+        said = (done.stderr.strip().splitlines() or ["no answer"])[-1][:500]
+        if said.startswith(("bwrap:", "PermissionError:")):
+            said = f"{said.split(', likely')[0]}: {remedy()}"
+        raise NoWalls(said)
 
 
 def remedy(root=Path("/")):

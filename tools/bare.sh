@@ -10,7 +10,7 @@ echo "$PATH" | tr : '\n' | while read -r place; do # the first of a name counts
     2>/dev/null || :
 done
 cd "$bare/bin"
-rm -f bwrap chromium* google-chrome* npm npx node initdb postgres psql pg_*
+rm -f bwrap chromium* npm initdb pg_*
 cd "$OLDPWD"
 git clone --quiet . "$bare/Bücher [2030]" # a name that has everything
 cd "$bare/Bücher [2030]"

@@ -75,6 +75,23 @@ def needs(name):
         pytest.skip(f"{name}: {lacking(name)}")
 
 
+def program(place, text):
+    """Write a shell script to a place."""
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+
+
+def refusing_bwrap(folder):
+    """Put a bwrap into a folder that says what it says in Docker."""
+    said = (
+        "bwrap: No permissions to create new namespace, likely because the "
+        "kernel does not allow non-privileged user namespaces."
+    )
+    program(
+        folder / "bwrap", f"echo --disable-userns; echo '{said}' >&2; exit 1"
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where CI is set, a test that is skipped has failed."""

@@ -18,19 +18,9 @@ from packaging.utils import canonicalize_name
 from traitlets.config.loader import PyFileConfigLoader
 
 from grading import walls
-from tests.conftest import NEEDS, ROOT, needs
+from tests.conftest import NEEDS, ROOT, needs, program, refusing_bwrap
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-DOCKER = (
-    "bwrap: No permissions to create new namespace, likely because the kernel "
-    "does not allow non-privileged user namespaces."
-)
-
-
-def program(place, text):
-    """Write a shell script to a place."""
-    place.write_text(f"#!/bin/sh\n{text}\n")
-    place.chmod(0o755)
 
 
 # -- walls --------------------------------------------------------------------
@@ -115,10 +105,7 @@ def test_what_to_do_where_walls_are_forbidden(tmp_path, file, content, words):
 @pytest.mark.parametrize("ci", ["", "1"])
 def test_what_is_lacking_is_skipped_in_words_but_not_in_ci(tmp_path, ci):
     names = ["walls", *NEEDS]
-    program(
-        tmp_path / "bwrap",
-        f'echo --disable-userns; echo "{DOCKER}" >&2; exit 1',
-    )
+    refusing_bwrap(tmp_path)
     program(tmp_path / "unshare", "exit 1")
     (tmp_path / "test_it.py").write_text(
         "import pytest\nfrom tests.conftest import needs\n\n\n"

@@ -2,7 +2,7 @@
 
 Every page, light, dark and at the width of a phone: nothing from outside,
 nothing missing, nothing that keeps people out. And the playground, against
-`pooling`. A machine without chromium skips all this; CI may not.
+`pooling`. A machine without chromium skips all this.
 
 Nothing here waits for a time: each step waits for what it needs, and a busy
 machine may take long over it.
@@ -11,7 +11,6 @@ machine may take long over it.
 import functools
 import gzip
 import http.server
-import os
 import re
 import shutil
 import threading
@@ -29,7 +28,7 @@ import pooling
 from pooling.draw import playground
 from pooling.lessons.im2col import im2col, max_gradient_loops
 from pooling.lessons.unpooling import avg_unpool2d
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needs
 from tests.test_one_home import LESSONS, exports
 from tools import lite, pdf
 
@@ -45,10 +44,7 @@ PAGES = [
 @pytest.fixture(scope="module")
 def browser():
     """Start the one browser of these tests."""
-    if pdf.CHROMIUM is None:
-        reason = "no chromium: on Debian, apt install chromium"
-        assert not os.environ.get("CI"), reason
-        pytest.skip(reason)
+    needs("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=pdf.CHROMIUM,
@@ -727,9 +723,7 @@ def test_the_launch_button_opens_a_kernel(browser, site, tmp_path):
 
     numpy is fetched from elsewhere, so here it only has to be asked for.
     """
-    if shutil.which("npm") is None:
-        assert not os.environ.get("CI"), "no npm: on Debian, apt install npm"
-        pytest.skip("no npm: on Debian, apt install npm")
+    needs("npm")
     copy = tmp_path / "html"
     shutil.copytree(site, copy)
     lite.main(copy)

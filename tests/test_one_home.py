@@ -388,7 +388,8 @@ def validate(notebook):
     """Run nbval, strictly: every output of every cell, pictures too."""
     return subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", notebook),
+            # Relative: pytest takes brackets in a path for parameters.
+            *(sys.executable, "-m", "pytest", notebook.relative_to(ROOT)),
             *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "120"),
             *("--nbval-sanitize-with", ROOT / "tests" / "scripts.cfg"),
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"),

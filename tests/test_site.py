@@ -285,6 +285,8 @@ def test_readme_names_what_ci_runs():
     assert commands == ["make book", "make test"]
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     assert [line for line in ci if line.startswith("make ")] == commands
+    workflow = (ROOT / ".github" / "workflows" / "book.yml").read_text()
+    assert re.findall(r"- run: (make .*)", workflow) == commands
 
 
 def test_readme_without_make_is_what_make_does():

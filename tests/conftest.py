@@ -21,6 +21,24 @@ settings.register_profile(
 )
 settings.load_profile("book")
 
+SITE = ("tests/test_site.py", "tests/test_browser.py")  # built once for both
+SPREAD = ("tests/test_one_home.py", "tests/test_grading_course.py")  # slow
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Run a file's tests on one core, as they share what they set up."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            if file in SPREAD:
+                return nodeid
+            return "site" if file in SITE else file
+
+    return Scheduler(config, log)
+
 
 @pytest.fixture(scope="session")
 def as_stored(tmp_path_factory):

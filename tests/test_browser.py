@@ -33,8 +33,6 @@ from tests.conftest import ROOT
 from tests.test_one_home import LESSONS, exports
 from tools import lite, pdf
 
-pytestmark = pytest.mark.xdist_group("site")  # which is built once
-
 PLAYGROUND = ROOT / "book" / "pooling" / "playground.js"
 PATIENCE = 600_000  # milliseconds, for a step on a starved machine
 PHONE = {"width": 390, "height": 844}

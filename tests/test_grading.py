@@ -30,8 +30,6 @@ from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.run import Run
 from grading.sample_class import STUDENTS, TROUBLE
 
-pytestmark = pytest.mark.xdist_group("class")  # which is graded once
-
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = "01_windows"
 SOURCE = ROOT / "solutions" / CHAPTER / f"{CHAPTER}.ipynb"

@@ -20,8 +20,6 @@ from grading.sample_class import filled, reference_answers
 from tests.odd_class import ALL, CHAPTER, NAME, ODD
 from tests.test_grading import BY_HAND, POINTS, ROOT, SOURCE, Grading
 
-pytestmark = pytest.mark.xdist_group("odd class")  # which is graded once
-
 BY_MACHINE = sum(p for name, p in POINTS.items() if name not in BY_HAND)
 WORTH = {
     exercise: sum(

@@ -26,8 +26,6 @@ from tools import finish_site, solutions
 from tools.finish_site import join_streams, slim
 from tools.refresh import LESSONS, SOLUTIONS
 
-pytestmark = pytest.mark.xdist_group("site")  # which is built once
-
 
 @pytest.fixture(scope="module")
 def pages(site):

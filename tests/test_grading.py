@@ -475,6 +475,41 @@ def test_the_canary_finds_a_leak(monkeypatch):
         executor.close()
 
 
+def test_time_spent_waiting_for_a_processor_does_not_count():
+    """Four loops beside it, on one core: ten seconds for two of work."""
+    work = (
+        "import time\n"
+        "def answer(seconds):\n"
+        "    end = time.process_time() + seconds\n"
+        "    while time.process_time() < end: pass\n"
+        "answer(2)"
+    )
+    cells = [
+        {"run": work, "answers": ["answer"], "name": "work"},
+        {"test": [["answer(2)", False]], "uses": ["answer"], "name": "works"},
+        {"test": [["answer(9)", False]], "uses": ["answer"], "name": "long"},
+    ]
+    job = {"key": "work", "prepared": [], "files": [], "cells": cells}
+    cores, loops = os.sched_getaffinity(0), []
+    executor = Executor()
+    try:
+        os.sched_setaffinity(0, [min(cores)])
+        for _ in range(4):
+            words = [sys.executable, "-c", "while True: pass"]
+            loops.append(subprocess.Popen(words))
+        result = executor.run(job | {"seconds": 4, "seconds_in_all": 40})
+    finally:
+        executor.close()
+        os.sched_setaffinity(0, cores)
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    errors = [test["error"] for test in result["tests"].values()]
+    assert errors[0] is None
+    assert errors[1][0] == "OutOfTime"
+    assert [note.split(":")[0] for note in result["notes"]] == ["long"]
+
+
 def test_unsafe_says_so(tmp_path):
     lay_out(tmp_path, 1)
     done = Grading(tmp_path, "--assignment", CHAPTER, "--unsafe")

@@ -14,6 +14,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import dask
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
@@ -199,8 +200,11 @@ def test_a_full_disk_costs_nothing(small_disk, reference, room):
     assert len(list(pages)) == COUNT
 
 
-def test_a_cluster_that_loses_a_worker(tmp_path, reference):
+def test_a_cluster_that_loses_a_worker(tmp_path, reference, monkeypatch):
     distributed = pytest.importorskip("distributed")
+    # Here, and in the processes that this one starts.
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "600s")
+    dask.config.refresh()
     lay_out(tmp_path, COUNT)
     with distributed.LocalCluster(
         n_workers=2,
@@ -265,8 +269,8 @@ def database(tmp_path):
         ],
         **options,
     )
-    server = [*words, programs / "pg_ctl", "-D", data, "-w", "-l"]
-    server += [place / "log"]
+    server = [*words, programs / "pg_ctl", "-D", data, "-w", "-t", "600"]
+    server += ["-l", place / "log"]
     subprocess.run(
         [*server, "-o", f"-k {place} -c listen_addresses=''", "start"],
         **options,

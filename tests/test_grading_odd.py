@@ -64,7 +64,7 @@ class Class:
         os.environ["SECRET"] = "the secret of the environment"
         with adopting() as self.left:
             self.run = Grading(
-                folder, "--assignment", CHAPTER, "--timeout", "4"
+                folder, "--assignment", CHAPTER, "--timeout", "2"
             )
         self.after = self.content()
         server.close()

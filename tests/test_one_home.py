@@ -385,13 +385,14 @@ def test_pictures_say_in_words_what_they_show(lesson):
 def validate(notebook):
     """Run nbval, strictly: every output of every cell, pictures too.
 
-    A cell has half an hour: on a busy machine none may come close to it.
+    All has half an hour: no busy machine comes close to that.
     """
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", notebook),
             *("--nbval", "--nbval-current-env"),
             *("--nbval-cell-timeout", "1800"),
+            *("--nbval-kernel-startup-timeout", "1800"),
             *("--nbval-sanitize-with", ROOT / "tests" / "scripts.cfg"),
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"),
         ],

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from grading.walls import NoWalls, Warm, trial
-from grading.wire import Line, Refused
+from grading.wire import BUSY, Line, Refused
 
 # What the canary tries; each must fail. It is given a file's path, a port and
 # a name of the environment that hold a secret.
@@ -132,7 +132,7 @@ class Executor:
                 with contextlib.closing(student.fork()) as end:
                     line.send(job, blobs)
                     line.send_end(end)
-                result, _ = line.receive(8 * job["seconds_in_all"] + 90)
+                result, _ = line.receive(BUSY * job["seconds_in_all"] + 90)
             return result
         except (EOFError, OSError, TimeoutError, Refused) as error:
             ended = [w for w in (student, judge) if w and w.ended()]

@@ -195,7 +195,7 @@ class Warm:
         """Wait until it is warm."""
         try:
             if not self.is_ready:
-                self.line.receive(120)
+                self.line.receive(1200)  # on a busy machine
             self.is_ready = True
         except (EOFError, TimeoutError):
             self.process.kill()
@@ -317,6 +317,7 @@ def shut_in():
         return living(proc, me)
 
     processes.proc = proc
+    processes.use = lambda: use(proc, me)
     return processes
 
 
@@ -336,31 +337,53 @@ def drop_rights(libc, must):
     must(libc.prctl(dumpable, 0, 0, 0, 0), "prctl")
 
 
-def living(proc, me):
-    """Count the processes below one, and the memory they take beyond it."""
+def read(proc, process, name):
+    """Return what /proc says of a process."""
+    fd = os.open(f"{process}/{name}", os.O_RDONLY, dir_fd=proc)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)
+
+
+def family(proc, me):
+    """Return {process: its size} of one and all below it."""
     page = resource.getpagesize()
     parents, sizes = {}, {}
     for name in os.listdir(proc):
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                fd = os.open(f"{name}/stat", os.O_RDONLY, dir_fd=proc)
-                try:
-                    text = os.read(fd, 4096)
-                finally:
-                    os.close(fd)
-                fields = text.rpartition(b")")[2].split()
+                fields = read(proc, name, "stat").rpartition(b")")[2].split()
                 parents[name] = fields[1].decode()
                 sizes[name] = int(fields[21]) * page
-    count, memory = 0, 0
+    found = {}
     for name in parents:
         above = name
         while above in parents and above != me:
             above = parents[above]
-        if above == me and name != me:
-            count += 1
-            # What is as large as the first one is shared with it.
-            memory += max(0, sizes[name] - sizes.get(me, 0))
-    return count, memory
+        if above == me:
+            found[name] = sizes[name]
+    return found
+
+
+def living(proc, me):
+    """Count the processes below one, and the memory they take beyond it."""
+    sizes = family(proc, me)
+    # What is as large as the first one is shared with it.
+    shared = sizes.pop(me, 0)
+    return len(sizes), sum(max(0, size - shared) for size in sizes.values())
+
+
+def use(proc, me):
+    """Return how long these processes waited for a processor, and had one."""
+    waited = ran = 0
+    for name in family(proc, me):
+        # Not of a process that has ended, or on a system that does not count.
+        with contextlib.suppress(OSError, ValueError):
+            times = read(proc, name, "schedstat").split()
+            ran += int(times[0]) / 1e9
+            waited += int(times[1]) / 1e9
+    return waited, ran
 
 
 def limit_process():

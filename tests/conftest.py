@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, settings
 
 from grading import walls
@@ -26,6 +27,24 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("book")
+
+SITE = ("tests/test_site.py", "tests/test_browser.py")  # built once for both
+SPREAD = ("tests/test_one_home.py", "tests/test_grading_course.py")  # slow
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Run a file's tests on one core, as they share what they set up."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            if file in SPREAD:
+                return nodeid
+            return "site" if file in SITE else file
+
+    return Scheduler(config, log)
 
 
 # -- what a machine may lack --------------------------------------------------
@@ -113,7 +132,25 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def as_stored(tmp_path_factory):
+    """Return the book's settings, but with the outputs that are stored.
+
+    `make book` executes every lesson; test_one_home executes it, too, and
+    compares. A page from stored outputs is the same, in a fifth of the time.
+    """
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert settings["execute"]["execute_notebooks"] == "force"
+    settings["execute"]["execute_notebooks"] = "off"
+    extensions = settings["sphinx"]["local_extensions"]
+    for name, folder in extensions.items():
+        extensions[name] = str(ROOT / folder)
+    file = tmp_path_factory.mktemp("settings") / "_config.yml"
+    file.write_text(yaml.safe_dump(settings))
+    return file
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, as_stored):
     """Build the site as `make book` does, into a folder of its own."""
     out = tmp_path_factory.mktemp("site")
     recipe = (ROOT / "Makefile").read_text()
@@ -121,7 +158,8 @@ def site(tmp_path_factory):
     build = subprocess.run(
         [
             Path(sys.executable).with_name("jupyter-book"),
-            *("build", ROOT, "--path-output", out, *options),
+            *("build", ROOT, "--path-output", out, "--config", as_stored),
+            *options,
         ],
         capture_output=True,
         text=True,

@@ -33,7 +33,7 @@ from tests.test_one_home import LESSONS, exports
 from tools import lite, pdf
 
 PLAYGROUND = ROOT / "book" / "pooling" / "playground.js"
-PATIENCE = 60_000  # milliseconds, for a step on a starved machine
+PATIENCE = 600_000  # milliseconds, for a step on a starved machine
 PHONE = {"width": 390, "height": 844}
 PAGES = [
     *re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text()),
@@ -48,6 +48,7 @@ def browser():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=pdf.CHROMIUM,
+            timeout=PATIENCE,
             args=[
                 *("--no-sandbox", "--disable-gpu", "--disable-quic"),
                 *("--disable-background-networking", "--disable-sync"),
@@ -58,11 +59,17 @@ def browser():
         browser.close()
 
 
+def visit(browser, **options):
+    """Come as somebody does who was never here; return the context."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 @pytest.fixture
 def page(browser):
-    """Open a page as somebody does who was never here."""
-    context = browser.new_context(color_scheme="light")
-    context.set_default_timeout(PATIENCE)
+    """Open a page."""
+    context = visit(browser, color_scheme="light")
     yield context.new_page()
     context.close()
 
@@ -399,7 +406,7 @@ def test_a_pointer_at_rest_does_not_point(toy):
 
 
 def test_touch_chooses_too(browser, home):
-    context = browser.new_context(viewport=PHONE, has_touch=True)
+    context = visit(browser, viewport=PHONE, has_touch=True)
     page = context.new_page()
     page.goto(f"{home}/book/02_im2col.html")
     cell(page, "y", 1, 0).tap()
@@ -729,7 +736,7 @@ def test_the_launch_button_opens_a_kernel(browser, site, tmp_path):
     lite.main(copy)
     server = serve(copy)
     home = f"http://127.0.0.1:{server.server_port}"
-    context = browser.new_context()
+    context = visit(browser)
     outside = []
     context.on(
         "request",
@@ -750,7 +757,7 @@ def test_the_launch_button_opens_a_kernel(browser, site, tmp_path):
         page.keyboard.press("Control+a")
         page.keyboard.type(code)
         page.keyboard.press("Shift+Enter")
-        output.filter(has_text=expected).first.wait_for(timeout=180_000)
+        output.filter(has_text=expected).first.wait_for()
 
     run("import sys; print(sys.platform, 6 * 7)", "emscripten 42")
     assert not outside

@@ -14,6 +14,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import dask
 import distributed
 import nbformat
 import pytest
@@ -30,11 +31,8 @@ from grading.course import Course
 from grading.report import GRADED
 from grading.sample_class import filled, reference_answers
 from tests.conftest import ROOT, needs, postgres
-from tests.test_browser import browser  # noqa: F401  (a fixture)
+from tests.test_browser import PATIENCE, browser, visit  # noqa: F401
 from tests.test_grading import BY_HAND, CHAPTER, SOURCE, Grading
-
-# Kills, clusters and servers need time; what fails is tried again.
-pytestmark = pytest.mark.flaky(reruns=2)
 
 COUNT = 8
 OPTIONS = ("--assignment", CHAPTER)
@@ -87,7 +85,7 @@ def kill(process):
     """Kill grading, with all that it started; return what it still said."""
     below = warm_processes(process.pid)
     process.kill()
-    for _ in range(100):
+    for _ in range(6000):
         # A process that has ended but is not yet buried has no such link.
         left = [p for p in below if os.path.exists(f"/proc/{p}/exe")]
         if not left:
@@ -203,7 +201,10 @@ def test_a_full_disk_costs_nothing(small_disk, reference, room):
     assert len(list(pages)) == COUNT
 
 
-def test_a_cluster_that_loses_a_worker(tmp_path, reference):
+def test_a_cluster_that_loses_a_worker(tmp_path, reference, monkeypatch):
+    # Here, and in the processes that this one starts.
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "600s")
+    dask.config.refresh()
     lay_out(tmp_path, COUNT)
     with distributed.LocalCluster(
         n_workers=2,
@@ -259,8 +260,8 @@ def database(tmp_path):
         ],
         **options,
     )
-    server = [*words, programs / "pg_ctl", "-D", data, "-w", "-l"]
-    server += [place / "log"]
+    server = [*words, programs / "pg_ctl", "-D", data, "-w", "-t", "600"]
+    server += ["-l", place / "log"]
     subprocess.run(
         [*server, "-o", f"-k {place} -c listen_addresses=''", "start"],
         **options,
@@ -386,7 +387,7 @@ def formgrader(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(600):
+        while server.poll() is None:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port)).close()
                 break
@@ -397,12 +398,14 @@ def formgrader(tmp_path):
         server.wait()
 
 
-@pytest.mark.timeout(300)
 def test_points_typed_into_the_formgrader_count(
     tmp_path, formgrader, browser  # noqa: F811
 ):
     [by_hand] = BY_HAND
-    page = browser.new_page(extra_http_headers={"Authorization": "token t"})
+    token = {"Authorization": "token t"}
+    context = visit(browser, extra_http_headers=token)
+    expect.set_options(timeout=PATIENCE)
+    page = context.new_page()
     page.goto(f"{formgrader}/gradebook/{CHAPTER}/{CHAPTER}")
     page.click("a:has-text('Submission #1')")
     machine = page.locator("#min_pool2d-values")  # shown where nobody typed
@@ -413,7 +416,7 @@ def test_points_typed_into_the_formgrader_count(
         page.locator(f"#{by_hand}-comment").blur()
     page.reload()  # what was typed is in the gradebook
     expect(page.locator(f"#{by_hand}")).to_have_value("3")
-    page.close()
+    context.close()
     done = Grading(tmp_path, *OPTIONS)
     assert scores(done) == {"s00000": "36"}
     assert done.row("s00000")["waiting"] == "0"

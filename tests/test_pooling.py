@@ -463,15 +463,15 @@ def test_threads_do_not_disturb_one_another():
         assert all(pool.map(again, range(64)))
 
 
-def test_a_real_feature_map_takes_seconds_not_minutes():
+def test_a_real_feature_map_takes_seconds_of_a_core_not_minutes():
     x = np.random.default_rng(0).random((64, 64, 56, 56), "f4")
-    start = time.perf_counter()
+    start = time.process_time()
     y, indices = pooling.max_pool2d(x, 3, 2, 1, return_indices=True)
     pooling.max_pool2d_backward(y, indices, x.shape)
     pooling.avg_pool2d_backward(
         pooling.avg_pool2d(x, 3, 2, 1), x.shape, 3, 2, 1
     )
-    assert time.perf_counter() - start < 20  # about 1 s on a laptop
+    assert time.process_time() - start < 20  # about 1 s on a laptop
 
 
 # -- what the lessons export ------------------------------------------------
@@ -802,8 +802,8 @@ def onnx_pool(onnxruntime, kind, x, outputs, **attributes):
 
 
 def test_onnxruntime_gives_the_same():
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
+    import onnxruntime
+
     rng = np.random.default_rng(1)
     ran = {"MaxPool": 0, "AveragePool": 0}
     for dtype in ["f4", "f8", "u1", "i1"] * 100:

@@ -44,7 +44,7 @@ lite: $(BUILT) ## add notebooks that run in the browser; needs npm
 
 test: $(READY) ## run all tests
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n logical
+	$(BIN)/python -m pytest -n logical --maxprocesses 8
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter trust book/*.ipynb >/dev/null # or it hides their pictures

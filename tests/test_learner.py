@@ -119,11 +119,10 @@ def test_a_notebook_alone_says_what_to_do(kernel, offered, tmp_path):
     for cell in run(first, kernel, tmp_path):
         [error] = cell.outputs
         assert error.ename == "ModuleNotFoundError"
-        if "'sklearn'" not in error.evalue:
-            assert error.evalue == "No module named 'pooling'"
-            said = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(error.traceback))
-            assert "take the # away from %pip" in said.lower()
-            assert "#%pip install scikit-learn" in said
+        assert re.search("named '(pooling|sklearn)'", error.evalue)
+        said = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(error.traceback))
+        assert "Take the # away from %pip, and run this again." in said
+        assert "#%pip install scikit-learn" in said
 
 
 def test_a_notebook_alone_runs_after_that(
@@ -145,8 +144,6 @@ def test_a_notebook_alone_runs_after_that(
         cells = [nbformat.v4.new_code_cell(text) for text in (ready, SAYS)]
         [said] = run(cells, kernel, tmp_path)[-1].outputs
         assert "site-packages" in said.text
-        cells = [nbformat.v4.new_code_cell("%pip uninstall -y pooling")]
-        run(cells, kernel, tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,7 @@ def export(lesson):
 def how_to_get(address, version=VERSION):
     """Say how a notebook that is alone gets the package.
 
-    It stands above the first import of `pooling`, so that the error that the
+    It stands above the first import that needs it, so that the error that the
     import raises without it shows these lines, too.
     """
     first = "Take the # away from %pip, and run this again."
@@ -99,9 +99,10 @@ def begin(source):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     lines = how_to_get(config["sphinx"]["config"]["ogp_site_url"])
     source = MADE_FOR.sub("", HELP.sub("", source))
-    source = re.sub(
-        r"^(?=(from|import) pooling\b)", lines, source, count=1, flags=re.M
-    )
+    needs = re.search(r"^(from|import) (pooling|sklearn)\b", source, re.M)
+    before, after = source[: needs.start()], source[needs.start() :]
+    gap = "" if before.endswith("\n\n") or not before else "\n"
+    source = f"{before}{gap}{lines}{after}"
     if re.search(r"^from pooling import check$", source, re.M):
         source += f'\ncheck.made_for("{VERSION}")'
     return source

@@ -14,11 +14,15 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from tools.finish_site import ZIP
 from tools.refresh import (
     LESSONS,
     ROOT,
     SOLUTIONS,
+    VERSION,
+    begin,
     exported_source,
+    how_to_get,
     module_of,
     release,
 )
@@ -347,9 +351,28 @@ def test_stored_as_executed_top_to_bottom(notebook):
     metadata = NOTEBOOKS[notebook].metadata
     assert metadata.kernelspec.name == "python3"
     assert metadata.language_info == {"name": "python"}
-    assert set(metadata) == {"kernelspec", "language_info"}
+    assert metadata.pooling == {"version": VERSION}
+    assert set(metadata) == {"kernelspec", "language_info", "pooling"}
     ids = [cell.id for cell in NOTEBOOKS[notebook].cells]
     assert len(set(ids)) == len(ids)
+
+
+@each_notebook
+def test_a_notebook_says_how_to_get_the_package(notebook):
+    """In its first code cell; and an exercise which version it goes with."""
+    source = code_cells(notebook)[0].source
+    assert source == begin(source), "run `make refresh`"
+    assert source.count("# No module named 'pooling'?") == 1
+    calls = source.count(f'\ncheck.made_for("{VERSION}")')
+    assert calls == (notebook in SOLUTIONS)
+
+
+@pytest.mark.parametrize("address", ["", "https://example.org/book/"])
+def test_how_to_get_the_package_is_short(address):
+    *says, command = how_to_get(address, "10.10.10").splitlines()
+    assert len(says) <= 2 and max(map(len, says)) <= 79
+    what = f"{address}pooling-10.10.10-py3-none-any.whl" if address else ZIP
+    assert command == f"#%pip install scikit-learn {what}"
 
 
 @each_notebook
@@ -366,7 +389,7 @@ def test_stored_outputs_hold_no_times_and_no_machines(notebook):
 def test_lines_fit_a_narrow_column(notebook):
     for cell in code_cells(notebook):
         for line in cell.source.splitlines():
-            assert len(line) <= 79, line
+            assert len(line) <= 79 or line.startswith("#%pip "), line
         for text in stored_text(cell):
             for line in text.splitlines():
                 assert len(line) <= 75, line

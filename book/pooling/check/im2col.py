@@ -19,13 +19,9 @@ from pooling.check.ladder import (
     window_picture,
 )
 from pooling.geometry import pad_planes, pair, pooling_axes
-from pooling.lessons.im2col import (
-    col2im,
-    im2col,
-    max_gradient_loops,
-    max_pool2d_im2col,
-)
+from pooling.lessons.im2col import MaxPool, col2im, im2col
 from pooling.lessons.windows import cut_window
+from pooling.ties import max_gradient_loops
 
 
 def gradient(shape, seed=0):
@@ -569,7 +565,7 @@ def local_indices(candidate, part=None):
     """Check exercise 2.5: from places in the plane to places in windows."""
 
     def case(says, x, window, stride=None):
-        _, winners = max_pool2d_im2col(x, window, stride)
+        _, winners = MaxPool(window, stride, return_index=True)(x)
         _, indices = max_pool2d(x, window, stride, return_indices=True)
         H, W = x.shape[2:]
         _, (SH, SW) = strides(window, stride)

@@ -161,3 +161,143 @@ def avg_pool_backward(dout, rows, columns, count_include_pad=True):
             for i, j in image:
                 dx[n, c, i, j] += value / count
     return dx
+
+
+# What the exercises ask for --------------------------------------------------
+#
+# One oracle for each exercise, of the same name. Where several answers are
+# right, it takes an answer before the arguments and tells if it is right.
+
+
+def sides(value):
+    """Return an int or a pair as (rows, columns)."""
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def windows_from(x, window, stride=None, padding=0):
+    """Yield (n, c, i, j) and the cells of that window in the image."""
+    (PH, PW), (TH, TW) = sides(window), sides(padding)
+    SH, SW = (PH, PW) if stride is None else sides(stride)
+    N, C, H, W = x.shape
+    for n, c in np.ndindex(N, C):
+        for i, top in enumerate(range(-TH, H + TH - PH + 1, SH)):
+            for j, left in enumerate(range(-TW, W + TW - PW + 1, SW)):
+                cells = []
+                for r in range(top, top + PH):
+                    for k in range(left, left + PW):
+                        if 0 <= r < H and 0 <= k < W:
+                            cells.append(x[n, c, r, k].item())
+                yield (n, c, i, j), cells
+
+
+def gathered(found, dtype):
+    """Make an array of pairs (place, value)."""
+    found = dict(found)
+    y = np.empty([1 + last for last in map(max, zip(*found, strict=True))],
+                 dtype)  # fmt: skip
+    for place, value in found.items():
+        y[place] = value
+    return y
+
+
+# -- chapter 1 ----------------------------------------------------------------
+
+
+def pool_by_hand():
+    x = np.array([[-1, 3, 0, -2], [2, -4, -3, -5], [5, 1, -6, -7]])[None, None]
+    best = [
+        gathered(((p, sorted(cells)[-1]) for p, cells in
+                  windows_from(x, 2, stride)), int)[0, 0]
+        for stride in (1, 2)
+    ]  # fmt: skip
+    mean = gathered(
+        ((p, sum(cells) / 4) for p, cells in windows_from(x, 2, 1)), float
+    )
+    return best[0], mean[0, 0], best[1]
+
+
+def input_sizes(out, window, stride, padding=0):
+    fits = []
+    for size in range(1, 200):
+        last = size + padding - window
+        if len(range(-padding, last + 1, stride)) == out:
+            fits.append(size)
+    return fits[0], fits[-1]
+
+
+def min_pool2d(x, window, stride=None, padding=0):
+    found = windows_from(x, window, stride, padding)
+    return gathered(((p, sorted(cells)[0]) for p, cells in found), x.dtype)
+
+
+def average_kernel(channels, window):
+    """Average a single 1 in each place: that is its weight."""
+    PH, PW = window
+    weights = np.empty((channels, channels, PH, PW))
+    for o, c, a, b in np.ndindex(weights.shape):
+        image = np.zeros((channels, PH, PW))
+        image[c, a, b] = 1
+        cells = image[o].ravel().tolist()
+        weights[o, c, a, b] = sum(cells) / len(cells)
+    return weights
+
+
+def pooling_cost(C, H, W, window, stride, padding):
+    plane = np.zeros((1, 1, H, W), np.int8)  # each of C is like this one
+    comparisons = divisions = 0
+    for _ in windows_from(plane, window, stride, padding):
+        comparisons += C * len(range(1, window[0] * window[1]))
+        divisions += C
+    return comparisons, comparisons, divisions
+
+
+def same_padding(size, window, stride):
+    wanted = len(range(0, size, stride))
+    before = after = 0
+    while len(range(-before, size + after - window + 1, stride)) < wanted:
+        if after > before:
+            before += 1
+        else:
+            after += 1
+    return before, after
+
+
+def showing_input(image):
+    """Look for a window of 2 x 2 that is negative throughout."""
+    if not isinstance(image, np.ndarray) or image.ndim != 2:
+        return False
+    if not np.isfinite(image).all():
+        return False
+    cells = windows_from(image[None, None], 2, 1)
+    return any(sorted(four)[-1] < 0 for _, four in cells)
+
+
+def pool2d_mended(x, window):
+    found = windows_from(x[None, None], window, 1)
+    return gathered(((p, sorted(cells)[-1]) for p, cells in found),
+                    x.dtype)[0, 0]  # fmt: skip
+
+
+# -- chapter 2 ----------------------------------------------------------------
+
+# columns
+
+# -- chapter 3 ----------------------------------------------------------------
+
+# strides
+
+# -- chapter 4 ----------------------------------------------------------------
+
+# unpooling
+
+# -- chapter 5 ----------------------------------------------------------------
+
+# variants
+
+# -- chapter 6 ----------------------------------------------------------------
+
+# fast
+
+# -- chapter 7 ----------------------------------------------------------------
+
+# network

@@ -373,13 +373,19 @@ def route(
     return dx[:, :, top : top + H, left : left + W] if crop else dx
 
 
-def images_and_gradients(draw):
-    """Make calls of max_backward."""
+def with_dout(draw):
+    """Return a function that makes a row: x, a dout that fits, options."""
 
     def case(part, says, x, window, stride=None, padding=0):
         dout = fractions(draw, output_shape(x, window, stride, padding))
         return part, says, x, dout, window, stride, padding
 
+    return case
+
+
+def images_and_gradients(draw):
+    """Make calls of max_backward."""
+    case = with_dout(draw)
     x = draw.numbers(draw.sizes(2, 3, 7, 8))
     view = draw.numbers(draw.sizes(3, 2, 8, 5)).swapaxes(2, 3)
     yield case("values", "windows 3 x 2 side by side", x, (3, 2))
@@ -711,17 +717,13 @@ def averaged(
 
 def layer_cases(draw):
     """Make calls of avg_pool_layer."""
-
-    def case(part, says, x, window, stride, padding=(0, 0)):
-        dout = fractions(draw, output_shape(x, window, stride, padding))
-        return part, says, x, dout, window, stride, padding
-
+    case, none = with_dout(draw), (0, 0)
     x = draw.numbers(draw.sizes(2, 3, 5, 8), below=50)
-    yield case("forward", "side by side", x, (2, 3), (2, 3))
-    yield case("forward", "windows that overlap", x, (3, 2), (1, 2))
-    yield case("forward", "whole numbers", x.astype(int), (2, 3), (2, 1))
-    yield case("backward", "side by side", x, (2, 3), (2, 3))
-    yield case("backward", "windows that overlap", x, (3, 2), (1, 2))
+    yield case("forward", "side by side", x, (2, 3), (2, 3), none)
+    yield case("forward", "windows that overlap", x, (3, 2), (1, 2), none)
+    yield case("forward", "whole numbers", x.astype(int), (2, 3), (2, 1), none)
+    yield case("backward", "side by side", x, (2, 3), (2, 3), none)
+    yield case("backward", "windows that overlap", x, (3, 2), (1, 2), none)
     yield case("padding", "padding (1, 2)", x, (3, 5), (2, 1), (1, 2))
     yield case("padding", "padding (0, 1)", x, (2, 3), (1, 2), (0, 1))
 

@@ -167,6 +167,8 @@ class Work:
                 end.close()
                 runners.append(pid)
                 line.send(["started", pid])
+            elif verb == "use":
+                line.send(["use", *(processes.use() if processes else (0, 0))])
             elif verb == "why":
                 line.send(["why", why])
                 why = ""

@@ -216,6 +216,11 @@ def pool_by_hand():
     return best[0], mean[0, 0], best[1]
 
 
+def count_windows(size, window, stride, padding, ceil):
+    line = Line(size, window, stride, padding, padding, 1, ceil)
+    return len(line.windows())
+
+
 def input_sizes(out, window, stride, padding=0):
     fits = []
     for size in range(1, 200):
@@ -223,6 +228,14 @@ def input_sizes(out, window, stride, padding=0):
         if len(range(-padding, last + 1, stride)) == out:
             fits.append(size)
     return fits[0], fits[-1]
+
+
+def pool_planes(x, window, stride, padding, mode):
+    cells = window[0] * window[1]
+    found = windows_from(x, window, stride, padding)
+    return gathered(
+        ((p, sorted(seen)[-1] if mode == "max" else sum(seen) / cells)
+         for p, seen in found), float)  # fmt: skip
 
 
 def min_pool2d(x, window, stride=None, padding=0):

@@ -8,7 +8,6 @@ import ast
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -385,11 +384,17 @@ def test_pictures_say_in_words_what_they_show(lesson):
 
 
 def validate(notebook):
-    """Run nbval, strictly: every output of every cell, pictures too."""
+    """Run nbval, strictly: every output of every cell, pictures too.
+
+    All has half an hour: no busy machine comes close to that.
+    """
     return subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", notebook),
-            *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "120"),
+            # Relative: pytest takes brackets in a path for parameters.
+            *(sys.executable, "-m", "pytest", notebook.relative_to(ROOT)),
+            *("--nbval", "--nbval-current-env"),
+            *("--nbval-cell-timeout", "1800"),
+            *("--nbval-kernel-startup-timeout", "1800"),
             *("--nbval-sanitize-with", ROOT / "tests" / "scripts.cfg"),
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"),
         ],
@@ -399,17 +404,9 @@ def validate(notebook):
     )
 
 
-@pytest.fixture(scope="module")
-def validations():
-    """Validate the notebooks two at a time, while the tests wait in turn."""
-    pool = ThreadPoolExecutor(2)
-    yield {path: pool.submit(validate, path) for path in NOTEBOOKS}
-    pool.shutdown(cancel_futures=True)
-
-
 @each_notebook
-def test_stored_outputs_are_what_the_code_prints(notebook, validations):
-    run = validations[notebook].result()
+def test_stored_outputs_are_what_the_code_prints(notebook):
+    run = validate(notebook)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]
     assert f"{len(code_cells(notebook))} passed" in run.stdout
 

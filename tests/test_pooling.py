@@ -334,11 +334,7 @@ def test_largest_integers_are_exact_and_do_not_wrap():
 def test_float16_averages_do_not_overflow_on_the_way():
     top = float(np.finfo("f2").max)
     x = np.full((1, 1, 4, 4), top, "f2")
-    for y in (
-        pooling.avg_pool2d(x, 4),
-        pooling.avg_pool2d(x, 2, 1),
-        chapter1.avg_pool2d_loops(x, 4),
-    ):
+    for y in (pooling.avg_pool2d(x, 4), pooling.avg_pool2d(x, 2, 1)):
         assert y.dtype == np.float16
         assert (y == top).all()
 
@@ -403,8 +399,6 @@ def test_empty_batches_go_forward_and_backward(N, C):
     assert (dx.shape, dx.dtype) == (x.shape, x.dtype)
     layer = chapter2.MaxPool(2, 1)
     assert layer.backward(layer.forward(x)).shape == x.shape
-    assert chapter1.max_pool2d_loops(x, 2).shape == (N, C, 2, 2)
-    assert chapter1.avg_pool2d_loops(x, 2).shape == (N, C, 2, 2)
     for ties in ("first", "last", "split", "all", "overwrite"):
         dx = max_gradient_loops(x, y, 2, 1, 1, ties)
         assert dx.shape == x.shape
@@ -472,15 +466,15 @@ def test_threads_do_not_disturb_one_another():
         assert all(pool.map(again, range(64)))
 
 
-def test_a_real_feature_map_takes_seconds_not_minutes():
+def test_a_real_feature_map_takes_seconds_of_a_core_not_minutes():
     x = np.random.default_rng(0).random((64, 64, 56, 56), "f4")
-    start = time.perf_counter()
+    start = time.process_time()
     y, indices = pooling.max_pool2d(x, 3, 2, 1, return_indices=True)
     pooling.max_pool2d_backward(y, indices, x.shape)
     pooling.avg_pool2d_backward(
         pooling.avg_pool2d(x, 3, 2, 1), x.shape, 3, 2, 1
     )
-    assert time.perf_counter() - start < 20  # about 1 s on a laptop
+    assert time.process_time() - start < 20  # about 1 s on a laptop
 
 
 # -- what the lessons export ------------------------------------------------
@@ -494,18 +488,16 @@ def test_pool2d_of_the_first_pages():
     np.testing.assert_array_equal(
         chapter1.pool2d(x, (2, 3), "avg"), [[3, 4], [7, 8]]
     )
-    with pytest.raises(ValueError, match=r"mode must be .* got 'Max'"):
+    with pytest.raises(KeyError, match="Max"):
         chapter1.pool2d(x, (2, 2), "Max")
 
 
 @settings(max_examples=100)
 @given(st.data(), geometries(), st.booleans())
-def test_loops_and_columns_agree_with_the_front_door(data, lines, counted):
+def test_columns_agree_with_the_front_door(data, lines, counted):
     x = data.draw(batches(lines, FLOATS + INTEGERS))
     args, names = arguments(lines)
     y, indices = pooling.max_pool2d(x, *args, **names, return_indices=True)
-    loops = chapter1.max_pool2d_loops(x, *args, **names)
-    np.testing.assert_array_equal(loops, y, strict=True)
     columns, winners = by_columns.max_pool2d_im2col(x, *args, **names)
     np.testing.assert_array_equal(columns, y, strict=True)
     places = by_columns.plane_indices(winners, x.shape, *args, **names)
@@ -514,13 +506,12 @@ def test_loops_and_columns_agree_with_the_front_door(data, lines, counted):
     names["count_include_pad"] = counted
     eps = np.finfo(means.dtype).eps
     largest = max(map(abs, x[np.isfinite(x)].ravel().tolist()), default=0)
-    for average in (chapter1.avg_pool2d_loops, by_columns.avg_pool2d_im2col):
-        with np.errstate(invalid="ignore"):  # inf - inf: the front door's care
-            found = average(x, *args, **names)
-        assert found.dtype == means.dtype
-        np.testing.assert_allclose(
-            found, means, rtol=float(eps), atol=float(largest) * 4e-15
-        )
+    with np.errstate(invalid="ignore"):  # inf - inf: the front door's care
+        found = by_columns.avg_pool2d_im2col(x, *args, **names)
+    assert found.dtype == means.dtype
+    np.testing.assert_allclose(
+        found, means, rtol=float(eps), atol=float(largest) * 4e-15
+    )
 
 
 def without_options(lines):
@@ -644,7 +635,7 @@ def test_padded_planes_hold_every_window(lines):
     for a, b in np.ndindex(rows.window, columns.window):
         taps[a, b] = padded[geometry.tap_slices(rows, columns, a, b)]
     for i, j in np.ndindex(rows.out, columns.out):
-        cut = chapter1.cut_window(padded, rows, columns, i, j)
+        cut = geometry.cut_window(padded, rows, columns, i, j)
         assert np.shares_memory(cut, padded)  # a view: nothing is copied
         np.testing.assert_array_equal(
             cut, taps[..., i, j].transpose(2, 3, 0, 1)
@@ -800,8 +791,8 @@ def onnx_pool(onnxruntime, kind, x, outputs, **attributes):
 
 
 def test_onnxruntime_gives_the_same():
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
+    import onnxruntime
+
     rng = np.random.default_rng(1)
     ran = {"MaxPool": 0, "AveragePool": 0}
     for dtype in ["f4", "f8", "u1", "i1"] * 100:

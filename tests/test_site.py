@@ -14,10 +14,13 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.core import publish_doctree
 from myst_nb.core import render
 from sphinx.errors import ExtensionError
 
 import pooling
+from pooling.draw import playground
 from tests.conftest import ROOT
 from tools import finish_site, solutions
 from tools.finish_site import join_streams, slim
@@ -56,6 +59,18 @@ def test_a_line_that_is_printed_in_pieces_stays_a_line():
         assert [output.text for output in joined] == ["  1 2\n  3\n", "no\n"]
     finish_site.setup(SimpleNamespace(connect=lambda *_, **__: None))
     assert render.coalesce_streams is join_streams
+
+
+def test_the_playgrounds_of_a_page_bring_no_script():
+    """In notebooks they do, though not as these are stored."""
+    cell = playground([[1, 2], [3, 4]], 2)._repr_html_()
+    start, script = cell.split("<script>")
+    assert "customElements.define" in script
+    other = "<script>of another output</script>"
+    page = publish_doctree("")
+    page += [nodes.raw("", text, format="html") for text in (cell, other)] * 2
+    finish_site.load_playground_once(None, page, "page")
+    assert [node.astext() for node in page] == [start, other] * 2
 
 
 def test_every_page_of_the_contents_is_there(site):
@@ -177,9 +192,11 @@ def test_no_secret_is_in_the_students_edition(site, secrets):
     assert seen > 200
 
 
-def test_the_instructors_edition_shows_the_solutions(site, tmp_path):
+def test_the_instructors_edition_shows_the_solutions(
+    site, as_stored, tmp_path
+):
     with pytest.raises(SystemExit) as end:
-        solutions.main(tmp_path / "edition")
+        solutions.main(tmp_path / "edition", "--config", as_stored)
     assert not end.value.code
     book = tmp_path / "edition" / "html" / "book"
     first = BeautifulSoup((book / "intro.html").read_text(), "html.parser")
@@ -285,6 +302,8 @@ def test_readme_names_what_ci_runs():
     assert commands == ["make book", "make test"]
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     assert [line for line in ci if line.startswith("make ")] == commands
+    workflow = (ROOT / ".github" / "workflows" / "book.yml").read_text()
+    assert re.findall(r"- run: (make .*)", workflow) == commands
 
 
 def test_readme_without_make_is_what_make_does():

@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 import pooling
 from pooling import draw, engine
-from pooling.lessons import fast, im2col, strides, windows
+from pooling.lessons import fast, im2col, strides
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST = 2e-2  # seconds of a measurement
@@ -158,6 +158,25 @@ def in_skimage(task, load, data):
     return lambda: measure.block_reduce(x, (1, 1, k, k), function)
 
 
+def in_loops(task, load, data):
+    """Return one Python step for each window, as in chapter 1's exercise."""
+    k, s, p = load.options
+    x, (OH, OW) = data["x"], data["dout"].shape[2:]
+    pick, fill = (np.max, -np.inf) if task == "max" else (np.mean, 0)
+
+    def run():
+        padded = np.pad(
+            x, ((0, 0), (0, 0), (p, p), (p, p)), constant_values=fill
+        )
+        y = np.empty((*x.shape[:2], OH, OW), x.dtype)
+        for i, j in np.ndindex(OH, OW):
+            cut = padded[:, :, i * s : i * s + k, j * s : j * s + k]
+            y[:, :, i, j] = pick(cut, axis=(2, 3))
+        return y
+
+    return run
+
+
 def in_numba(task, load, data):
     """Return plain loops, compiled."""
     loops = compiled_loops()
@@ -263,8 +282,8 @@ TASKS = [
     "max", "max, indices", "average", "max, backward", "average, backward",
 ]  # fmt: skip
 PEERS = {
-    "loops (1)": (earlier(windows.max_pool2d_loops), ["max"], True),
-    "loops (1) ": (earlier(windows.avg_pool2d_loops), ["average"], True),
+    "loops (1)": (in_loops, ["max"], True),
+    "loops (1) ": (in_loops, ["average"], True),
     "im2col (2)": (by_columns, TASKS, True),
     "view (3)": (earlier(strides.max_pool2d_strided), ["max"], True),
     "view (3) ": (earlier(strides.avg_pool2d_strided), ["average"], True),

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from pooling.geometry import lowest, mean_dtype, pad_planes, pooling_axes
+from pooling.geometry import (
+    cut_window,
+    lowest,
+    mean_dtype,
+    pad_planes,
+    pooling_axes,
+)
 
 
 def share_ties(tied, ties):
@@ -36,15 +42,11 @@ def max_gradient_loops(
     image = pad_planes(np.ones(x.shape, bool), rows, columns, False)
     dpadded = np.zeros(padded.shape, mean_dtype(dout.dtype))
     for i, j in np.ndindex(rows.out, columns.out):
-        cells = tuple(
-            slice(k * axis.stride, k * axis.stride + axis.window)
-            for axis, k in ((rows, i), (columns, j))
-        )
-        cut = padded[:, :, *cells]
+        cut = cut_window(padded, rows, columns, i, j)
         tied = cut == cut.max(axis=(2, 3), keepdims=True)
-        tied &= image[:, :, *cells]
+        tied &= cut_window(image, rows, columns, i, j)
         gradient = dout[:, :, i : i + 1, j : j + 1]
-        into = dpadded[:, :, *cells]  # a view: what is written, stays
+        into = cut_window(dpadded, rows, columns, i, j)  # a view of dpadded
         if ties == "overwrite":
             np.copyto(into, gradient, where=tied)
         else:

@@ -604,9 +604,9 @@ def remainders(indices, input_shape, window, stride=None):
 local_indices = Check(
     local, plane_cases, draw=plane_picture, axes=("N", "C", "OH", "OW"),
     mistakes=[
-        ("divided-by-height", "divided by the height: a row of the plane has W "
+        ("by-height", "divided by the height: a row of the plane has W "
          "cells, so the row of index k is k // W", 1, but(local, by=0)),
-        ("times-height", "multiplied by PH: a row of the window has PW cells, so "
+        ("times-height", "times PH: a row of the window has PW cells, so "
          "the place of cell (a, b) is a * PW + b", 1, but(local, times=0)),
         ("remainders", "the remainder by PH and PW is the place in the window "
          "only where the stride is the window; subtract each window's start",

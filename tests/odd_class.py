@@ -117,8 +117,8 @@ def data(name, change, lost=(), status=REPAIRED, says="", file=NAME):
 
 
 ALL = (
-    "pool_by_hand input_sizes min_pool2d average_kernel pooling_cost "
-    "same_padding showing_input pool2d_mended"
+    "pool_by_hand count_windows input_sizes pool_planes min_pool2d "
+    "average_kernel pooling_cost same_padding showing_input pool2d_mended"
 ).split()
 MIN = ("min_pool2d",)
 
@@ -179,8 +179,8 @@ scratch("shadowed_max", "max = min = sum = 3", REPAIRED, says="without the scrat
 scratch("shadowed_range", "range = list = len = None", REPAIRED)
 scratch("resets", "%reset -f", REPAIRED)
 scratch("deletes_names", "del np, pooling", REPAIRED)
-scratch("rebinds_after", "np = 5", REPAIRED, where=13)
-scratch("overwrites_answer", "min_pool2d = None", where=16)
+scratch("rebinds_after", "np = 5", REPAIRED, where=25)
+scratch("overwrites_answer", "min_pool2d = None", where=28)
 
 
 scratch("sets_print_options", "np.set_printoptions(precision=1)")
@@ -539,7 +539,7 @@ cells("copied_stub_after", copied("def min_pool2d(x, window, stride=None, paddin
 cells("test_deleted", without("min_pool2d-values"), says="put back the test min_pool2d-values")
 cells("test_moved_up", moved("min_pool2d-values", 0), says="moved")
 cells("tests_all_gone", all_tests_gone, says="put back the test")
-cells("answer_moved_down", moved("min_pool2d", 30))
+cells("answer_moved_down", moved("min_pool2d", 42))
 cells("answer_deleted", without("min_pool2d"), MIN, says="put back min_pool2d")
 cells("imports_deleted", lambda nb: nb.cells.pop(1) and None)
 cells("reversed", lambda nb: nb.cells.reverse())

@@ -352,7 +352,7 @@ def test_late_work_loses_points_as_the_course_says(tmp_path):
     notebook = nbformat.read(path, as_version=4)
     stamp = parse_utc("2030-02-02 12:00:00 UTC")
     [result] = course.save({("s00000", CHAPTER): (notebook, stamp)}).values()
-    assert (result.score, result.max_score) == (0, 37)
+    assert (result.score, result.max_score) == (0, 49)
 
 
 SERVER_CONFIG = """

@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 import pooling
 from pooling import draw, engine
-from pooling.lessons import fast, im2col, strides, windows
+from pooling.lessons import fast, im2col, strides
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST = 2e-2  # seconds of a measurement
@@ -158,6 +158,25 @@ def in_skimage(task, load, data):
     return lambda: measure.block_reduce(x, (1, 1, k, k), function)
 
 
+def in_loops(task, load, data):
+    """Return one Python step for each window, as in chapter 1's exercise."""
+    k, s, p = load.options
+    x, (OH, OW) = data["x"], data["dout"].shape[2:]
+    pick, fill = (np.max, -np.inf) if task == "max" else (np.mean, 0)
+
+    def run():
+        padded = np.pad(
+            x, ((0, 0), (0, 0), (p, p), (p, p)), constant_values=fill
+        )
+        y = np.empty((*x.shape[:2], OH, OW), x.dtype)
+        for i, j in np.ndindex(OH, OW):
+            cut = padded[:, :, i * s : i * s + k, j * s : j * s + k]
+            y[:, :, i, j] = pick(cut, axis=(2, 3))
+        return y
+
+    return run
+
+
 def in_numba(task, load, data):
     """Return plain loops, compiled."""
     loops = compiled_loops()
@@ -219,28 +238,43 @@ def earlier(function):
     return lambda task, load, data: lambda: function(data["x"], *load.options)
 
 
-def backward_im2col(task, load, data):
-    """Return chapter 2's way back."""
-    dout, shape = data["dout"], data["x"].shape
-    if task == "average, backward":
-        return lambda: im2col.avg_pool2d_im2col_backward(
-            dout, shape, *load.options
-        )
-    _, winners = im2col.max_pool2d_im2col(data["x"], *load.options)
-    return lambda: im2col.max_pool2d_im2col_backward(
-        dout, winners, shape, *load.options
-    )
+def by_columns(task, load, data):
+    """Return chapter 2's way: a frame of padding, then columns."""
+    x, dout = data["x"], data["dout"]
+    (N, C, OH, OW), (H, W) = dout.shape, x.shape[2:]
+    k, s, p = load.options
+    layer = im2col.MaxPool(k, s, return_index=True)
 
+    def framed(fill):
+        frame = (0, 0), (0, 0), (p, p), (p, p)
+        return np.pad(x, frame, constant_values=fill)
 
-def indices_im2col(task, load, data):
-    """Return chapter 2's maxima with their places in the plane."""
-    x = data["x"]
+    def indices():
+        y, winners = layer(framed(-np.inf))
+        a, b = np.divmod(winners, k)
+        i = s * np.arange(OH)[:, None] + a - p
+        return y, i * W + s * np.arange(OW) + b - p
 
-    def run():
-        y, winners = im2col.max_pool2d_im2col(x, *load.options)
-        return y, im2col.plane_indices(winners, x.shape, *load.options)
+    def average():
+        y = im2col.im2col(framed(0), k, s).mean(axis=0)
+        return y.reshape(OH, OW, N, C).transpose(2, 3, 0, 1)
 
-    return run
+    def average_back():
+        share = dout.transpose(2, 3, 0, 1).ravel() / k**2
+        cols = np.broadcast_to(share, (k * k, share.size))
+        shape = N, C, H + 2 * p, W + 2 * p
+        return im2col.col2im(cols, shape, k, s)
+
+    back = {"max, backward": lambda: layer.backward(dout),
+            "average, backward": average_back}  # fmt: skip
+    if task in back:
+        layer(framed(-np.inf))
+        return lambda: back[task]()[:, :, p : p + H, p : p + W]
+    return {
+        "max": lambda: layer(framed(-np.inf))[0],
+        "max, indices": indices,
+        "average": average,
+    }[task]
 
 
 # name: (peer, tasks, is it slow?)
@@ -248,20 +282,9 @@ TASKS = [
     "max", "max, indices", "average", "max, backward", "average, backward",
 ]  # fmt: skip
 PEERS = {
-    "loops (1)": (earlier(windows.max_pool2d_loops), ["max"], True),
-    "loops (1) ": (earlier(windows.avg_pool2d_loops), ["average"], True),
-    "im2col (2)": (
-        earlier(lambda x, *o: im2col.max_pool2d_im2col(x, *o)[0]),
-        ["max"],
-        True,
-    ),
-    "im2col (2) ": (earlier(im2col.avg_pool2d_im2col), ["average"], True),
-    "im2col (2)  ": (indices_im2col, ["max, indices"], True),
-    "im2col (2)   ": (
-        backward_im2col,
-        ["max, backward", "average, backward"],
-        True,
-    ),
+    "loops (1)": (in_loops, ["max"], True),
+    "loops (1) ": (in_loops, ["average"], True),
+    "im2col (2)": (by_columns, TASKS, True),
     "view (3)": (earlier(strides.max_pool2d_strided), ["max"], True),
     "view (3) ": (earlier(strides.avg_pool2d_strided), ["average"], True),
     "slices": (earlier(engine.max_pool2d_slices), ["max"], False),

@@ -138,8 +138,8 @@ def execute(path):
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "image/svg+xml" in data:  # a picture says what it shows
-                alt = {"alt": data["text/plain"]}
-                cell.metadata["mystnb"] = {"image": alt}
+                about = cell.metadata.setdefault("mystnb", {})
+                about["image"] = {"alt": data["text/plain"]}
             if "text/html" in data:  # the playground's has one home
                 page = SCRIPT.sub("<script></script>", data["text/html"])
                 data["text/html"] = page

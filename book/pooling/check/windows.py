@@ -4,7 +4,7 @@ import numpy as np
 
 from pooling import max_pool2d
 from pooling.check import families
-from pooling.check.families import axes_of, but, reduced
+from pooling.check.families import axes_of, but, reduced, then
 from pooling.check.table import Check, windows_of
 
 IMAGE = np.array([[-1, 3, 0, -2], [2, -4, -3, -5], [5, 1, -6, -7]])
@@ -78,6 +78,69 @@ pool_by_hand = Check(
 
 
 # 1.2
+def counted(size, window, stride, padding, ceil, late=None):
+    """Count windows; none starts at `late` in the padded row, or behind it."""
+    room = size + 2 * padding - window
+    out = (-(-room // stride) if ceil else room // stride) + 1
+    late = size + padding if late is None else late
+    return out - 1 if ceil and (out - 1) * stride >= late else out
+
+
+def axes_to_count(draw):
+    """Make calls of count_windows."""
+    yield "floor", "windows that overlap", *draw.sizes(14, 5), 2, 0, False
+    yield "floor", "a stride above the window", *draw.sizes(12, 2), 5, 0, False
+    yield "floor", "side by side", *draw.pick((9, 3, 3), (12, 4, 4)), 0, False
+    yield "floor", "one window", *draw.pick((5, 5, 2), (7, 7, 3)), 0, False
+    yield "padding", "padding 1", *draw.pick((7, 4, 2), (9, 4, 2)), 1, False
+    yield "padding", "padding 2", *draw.pick((8, 5, 3), (11, 5, 3)), 2, False
+    yield "ceil", "a remainder", *draw.pick((9, 4, 3), (12, 4, 3)), 0, True
+    yield "ceil", "nothing left", *draw.pick((8, 2, 2), (12, 3, 3)), 0, True
+    yield "ceil", "padding 1", *draw.pick((8, 3, 4), (12, 3, 4)), 1, True
+    yield "late", "in the image", *draw.pick((6, 3, 3), (8, 3, 4)), 1, True
+    yield "late", "far behind", *draw.pick((4, 3, 4), (6, 4, 6)), 2, True
+    yield "late", "just behind", *draw.pick((5, 2, 3), (8, 2, 3)), 1, True
+
+
+count_windows = Check(
+    counted, axes_to_count, own_hand=("output_size",),
+    mistakes=[
+        ("without-1", "a window is missing: the first one counts, too, before "
+         "any step", 1, then(counted, lambda out: out - 1)),
+        ("window-left-out", "the last window must end inside, so it starts at "
+         "size - window at the latest", 1, but(counted, window=0)),
+        ("one-inside-division", "this is right for stride 1 alone: the 1 for "
+         "the first window is added after the division", 1,
+         lambda size, window, stride, padding, ceil: (
+             size + 2 * padding - window + 1) // stride),
+        ("window-for-stride", "a step is as long as the stride, not as the "
+         "window", 1, but(counted, stride=lambda window: window)),
+        ("always-up", "this rounds up, and `ceil` is False", 1,
+         but(counted, ceil=True, late=999)),
+        ("padding-ignored", "the padding is not used", 2,
+         but(counted, padding=0)),
+        ("padding-once", "the padding is added once, but there is one on each "
+         "side", 2, but(counted, size=lambda size, padding: size - padding)),
+        ("padding-doubled", "the padding is doubled twice: it is that of each "
+         "side already", 2, but(counted, padding=lambda padding: 2 * padding)),
+        ("always-down", "this rounds down, and `ceil` is True", 2,
+         but(counted, ceil=False)),
+        ("one-more", "`a // b + 1` is not the ceiling: it is one too many "
+         "where b divides a", 2,
+         lambda *args: counted(*args[:4], False) + args[4]),
+        ("late-in-image", "a window is dropped that sees the image: in the "
+         "padded row, the image ends at padding + size", 3,
+         but(counted, late=lambda size: size)),
+        ("late-kept", "the last window starts behind the image and sees none "
+         "of its cells", 3, but(counted, late=999)),
+        ("late-by-one", "a window that starts at padding + size is just "
+         "behind the last cell: `>=`", 3,
+         but(counted, late=lambda size, padding: size + padding + 1)),
+    ],
+)  # fmt: skip
+
+
+# 1.3
 def fitting(out, window, stride, padding=0):
     """Try all sizes; return the smallest and the largest that fit."""
     fits = [
@@ -136,7 +199,73 @@ input_sizes = Check(
 )  # fmt: skip
 
 
-# 1.3
+# 1.4
+def pooled(x, window, stride, padding, mode, fill=None, zero=0, count=None):
+    """Pool each plane; padding holds `fill` or `zero`, None is left out."""
+    pick, fill = (max, fill) if mode == "max" else (np.mean, zero)
+    return reduced(pick, x, window, stride, padding, fill, count)
+
+
+def start_at_i(x, window, stride, padding, mode):
+    """Count with the stride, and start at (i, j) all the same."""
+    OH, OW = pooled(x, window, stride, padding, mode).shape[2:]
+    return pooled(x, window, (1, 1), padding, mode)[:, :, :OH, :OW]
+
+
+def layers(draw):
+    """Make calls of pool_planes."""
+    none, x = (0, 0), draw.numbers(draw.sizes(2, 3, 7, 11))
+    yield "maximum", "overlap", x, (3, 2), (2, 1), none, "max"
+    yield "maximum", "a remainder", x, (2, 4), (3, 2), none, "max"
+    yield "maximum", "side by side", x, (2, 3), (2, 3), none, "max"
+    yield "average", "overlap", x, (3, 2), (2, 1), none, "avg"
+    yield "average", "a remainder", x, (2, 4), (3, 2), none, "avg"
+    yield "padding", "negative", x, (3, 5), (2, 3), (1, 2), "max"
+    yield "padding", "rows alone", x, (4, 3), (1, 2), (2, 0), "max"
+    yield "padding", "huge numbers", x * 1e10, (2, 3), (2, 1), (1, 2), "max"
+    yield "average-padding", "both", x, (3, 5), (2, 3), (1, 2), "avg"
+    yield "average-padding", "rows alone", x, (4, 3), (1, 2), (2, 0), "avg"
+
+
+pool_planes = Check(
+    pooled, layers, axes=("N", "C", "OH", "OW"),
+    own_hand=("sliding_window_view", "as_strided", "maximum_filter"),
+    draw=lambda x, window, stride, padding, mode: windows_of(
+        x, window, stride, padding),
+    mistakes=[
+        ("start-at-i", "there are as many windows as there should be, but "
+         "they start at (i, j), not at (i * SH, j * SW)", 1, start_at_i),
+        ("average-for-maximum", "this is the average", None,
+         but(pooled, mode="avg")),
+        ("first-plane", "all planes hold the result of the first one", 2,
+         then(pooled, lambda y: np.broadcast_to(y[:1, :1], y.shape))),
+        ("maximum-for-average", "this is the maximum; `mode` asks for the "
+         "average", None, but(pooled, mode="max")),
+        ("sum-for-average", "these are sums; divide by the cells of a window",
+         None, lambda x, window, *o: pooled(x, window, *o) * (
+             window[0] * window[1] if o[-1] == "avg" else 1)),
+        *families.fills(pooled, {
+            "padded-with-0": ("the padded cells hold 0, and 0 beats every "
+                              "negative number", 0),
+            **{f"padded-with-{fill:g}": (
+                f"the padded cells hold {fill:g}, and x holds smaller "
+                "numbers", fill) for fill in (-1, -999, -9999, -1e6, -1e9)},
+        }, hint=3),
+        ("padding-not-counted", "each window is divided by its cells in the "
+         "image; here the padding counts", 3, but(pooled, zero=None)),
+        ("average-of--inf", "the padding is -inf for the average, too; there "
+         "it is 0", 3, but(pooled, zero=-np.inf)),
+        *families.padding(pooled, hint=3),
+        *families.stride(pooled, hint=1),
+        *families.window(pooled, hint=1),
+        *families.count(pooled, hint=1),
+        *families.axes(pooled, hint=2),
+        *families.dtype(pooled),
+    ],
+)  # fmt: skip
+
+
+# 1.5
 def minimum(x, window, stride=None, padding=0, fill=None, count=None):
     """Take the minimum of each window."""
     return reduced(min, x, window, stride, padding, fill, count)
@@ -206,7 +335,7 @@ min_pool2d = Check(
 )  # fmt: skip
 
 
-# 1.4
+# 1.6
 def kernel(channels, window, cells=lambda C, PH, PW: PH * PW, planes=np.eye):
     """Return weights of 1 / cells in the planes that are 1."""
     C, (PH, PW) = channels, window
@@ -263,7 +392,7 @@ average_kernel = Check(
 )  # fmt: skip
 
 
-# 1.5
+# 1.7
 def cost(C, H, W, window, stride, padding, count=None, cells=None):
     """Count the comparisons, additions and divisions of a pooling."""
     rows, columns = axes_of((H, W), window, stride, padding, count)
@@ -316,7 +445,7 @@ pooling_cost = Check(
 )  # fmt: skip
 
 
-# 1.6
+# 1.8
 def halves(cells):
     """Share cells between the two sides; the odd one goes after."""
     return cells // 2, cells - cells // 2
@@ -382,7 +511,7 @@ same_padding = Check(
 )  # fmt: skip
 
 
-# 1.7
+# 1.9
 def pool2d_broken(x, window):
     """Max-pool one image x (H, W) with stride 1, or nearly so."""
     PH, PW = window

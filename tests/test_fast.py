@@ -974,6 +974,15 @@ def test_the_lesson_pools_as_the_front_door(drawn, dtype, room, seed):
     np.testing.assert_array_equal(found, up, strict=True)
 
 
+def test_the_lesson_carries_distances_beyond_a_byte():
+    x = np.random.default_rng(0).integers(0, 99, (2, 3, 30, 40)).astype("f4")
+    expected = pooling.max_pool2d(x, 13, 2, 1, return_indices=True)
+    for found, right in zip(
+        fast.max_pool2d_tiled_indices(x, 13, 2, 1), expected, strict=True
+    ):
+        np.testing.assert_array_equal(found, right, strict=True)
+
+
 @pytest.mark.parametrize("window", [*range(1, 34), 63, 64, 65])
 @pytest.mark.parametrize("step", [1, 3])
 def test_the_lesson_widens_in_as_few_passes_as_it_says(window, step):

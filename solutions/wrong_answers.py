@@ -1052,128 +1052,90 @@ def times_added(shifts):
     ),
     # 6.4
     WrongAnswer(
-        "box_sums",
-        "running totals",
+        "cut_rows",
+        "bands that share nothing",
+        "(ends - 1) * stride + window",
+        "ends * stride",
+        "neighbouring bands share rows",
+    ),
+    WrongAnswer(
+        "cut_rows",
+        "one window too many",
+        "return np.stack([starts, ends], 1), np.stack([top, bottom], 1)",
+        "return np.stack([starts, starts + many], 1), np.stack(\n        "
+        "[top, (starts + many - 1) * stride + window], 1)",
+        "that are not there any more",
+    ),
+    WrongAnswer(
+        "cut_rows",
+        "most over the stride",
         None,
         '''
-def box_sums(x, window):
-    total = np.pad(np.cumsum(x), (1, 0))
-    return total[window:] - total[:-window]
+def cut_rows(size, window, stride, most):
+    out, many = (size - window) // stride + 1, most // stride
+    start = np.arange(0, out, many)
+    stop = np.minimum(start + many, out)
+    rows = np.stack([start * stride, stop * stride + window - stride], 1)
+    return np.stack([start, stop], 1), rows
 ''',
-        "a running total carries what it has met along",
+        "sees more than `most` rows",
     ),
     WrongAnswer(
-        "box_sums",
-        "running totals of 8-byte floats",
-        None,
-        '''
-def box_sums(x, window):
-    total = np.pad(np.cumsum(x, dtype=float), (1, 0))
-    return (total[window:] - total[:-window]).astype(x.dtype)
-''',
-        "a running total carries what it has met along",
+        "cut_rows",
+        "the last row is lost",
+        "(ends - 1) * stride + window",
+        "(ends - 1) * stride + window - 1",
+        "the last row of each band is missing",
     ),
     WrongAnswer(
-        "box_sums",
-        "passes that overlap",
-        None,
-        '''
-def box_sums(x, window):
-    total, width = x, 1
-    while width < window:
-        shift = min(width, window - width)
-        total = total[:-shift] + total[shift:]
-        width += shift
-    return total
-''',
-        "a sum then counts some cells twice",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "one addition for each cell",
-        None,
-        '''
-def box_sums(x, window):
-    out = len(x) - window + 1
-    return sum((x[k : k + out] for k in range(1, window)), x[:out])
-''',
-        "each addition rounds a little",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "the wrong cell is added",
-        "x[width:]",
-        "x[width - 1 : -1]",
-        "it is one that is in the sum already",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "averages",
-        "return total",
-        "return total / x.dtype.type(window)",
-        "these are averages",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "infinite cells left out",
-        "total, width = x, 1",
-        "x = np.where(np.isfinite(x), x, x.dtype.type(0))\n    total, "
-        "width = x, 1",
-        "a sum with one of them is infinite",
+        "cut_rows",
+        "one window in each band",
+        "for rows in (size, most)",
+        "for rows in (size, window)",
+        "one window in each band",
     ),
     # 6.5
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "maxima",
-        None,
-        '''
-def min_pool2d_two_passes(x, window):
-    view = np.lib.stride_tricks.sliding_window_view
-    across = view(x, window[1], axis=3).max(axis=-1)
-    return across, view(across, window[0], axis=2).max(axis=-1)
-''',
-        "these are maxima",
+        "first_places",
+        "the stride ignored",
+        "i * stride[0] * W + j * stride[1]",
+        "i * W + j",
+        "the stride is ignored",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "starts with zeros",
-        "across = x[:, :, :, :OW]\n    for j in range(1, PW):",
-        "across = np.zeros_like(x[:, :, :, :OW])\n    for j in range(PW):",
-        "zeros take part",
+        "first_places",
+        "rows of the output",
+        "i * stride[0] * W",
+        "i * stride[0] * OW",
+        "one row down is W cells of the plane",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "down from x",
-        None,
-        '''
-def min_pool2d_two_passes(x, window):
-    view = np.lib.stride_tricks.sliding_window_view
-    across = view(x, window[1], axis=3).min(axis=-1)
-    down = view(x, window[0], axis=2).min(axis=-1)
-    return across, down[..., : across.shape[3]]
-''',
-        "the second pass goes over x again",
-    ),
-    WrongAnswer(
-        "min_pool2d_two_passes",
+        "first_places",
         "rows and columns swapped",
-        "PH, PW = window",
-        "PW, PH = window",
-        "window is (rows, columns)",
+        "i * stride[0] * W + j * stride[1]",
+        "i * stride[1] * W + j * stride[0]",
+        "stride is (rows, columns)",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "a run one cell short",
-        "for j in range(1, PW):",
-        "for j in range(1, PW - 1):",
-        "the last cell of each run is missing",
+        "first_places",
+        "all in the first plane",
+        "n * H * W +",
+        "n * 0 +",
+        "each plane begins where the one before it ends",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "the ends of a run only",
-        "for j in range(1, PW):",
-        "for j in [PW - 1]:",
-        "only the first and the last cell",
+        "first_places",
+        "planes of the output's height",
+        "n * H * W",
+        "n * (H - window[0] + 1) * W",
+        "a plane has H rows",
+    ),
+    WrongAnswer(
+        "first_places",
+        "places in the output",
+        "n * H * W + i * stride[0] * W + j * stride[1]",
+        "(n * OH + i) * OW + j",
+        "these are places in the output",
     ),
     # 6.6
     WrongAnswer(
@@ -1294,53 +1256,46 @@ def faster_plan(window, pitch):
     ),
     # 6.8
     WrongAnswer(
-        "windows_per_cell",
-        "windows that do not fit",
-        "np.minimum(cells // stride, (size - window) // stride)",
-        "cells // stride",
-        "do not fit any more",
+        "gradient_from_distances",
+        "gradients lost",
+        "np.add.at(dx, places.ravel(), dout.ravel())",
+        "dx[places.ravel()] += dout.ravel()",
+        "a cell that wins twice gets the last gradient alone",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "the last window missing",
-        "(size - window) // stride",
-        "(size - window - 1) // stride",
-        "the last window is missing",
+        "gradient_from_distances",
+        "all in the first plane",
+        "(n * H + i * stride[0])",
+        "(0 * n + i * stride[0])",
+        "all planes are thrown into the first",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "windows before the first cell",
-        "np.maximum((cells - window) // stride + 1, 0)",
-        "(cells - window) // stride + 1",
-        "start before cell 0",
-    ),
-    WrongAnswer(
-        "windows_per_cell",
-        "the same for all",
-        "return np.maximum(last - first + 1, 0)",
-        "return np.full(size, -(-window // stride))",
-        "not every cell is seen by as many windows",
-    ),
-    WrongAnswer(
-        "windows_per_cell",
+        "gradient_from_distances",
         "the stride ignored",
-        "cells = np.arange(size)",
-        "cells, stride = np.arange(size), 1",
+        "(n * H + i * stride[0]) * W + j * stride[1]",
+        "(n * H + i) * W + j",
         "the stride is ignored",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "seen or not",
-        "return np.maximum(last - first + 1, 0)",
-        "return (last >= first).astype(int)",
-        "this tells whether a cell is seen at all",
+        "gradient_from_distances",
+        "rows of the output",
+        "(n * H + i * stride[0]) * W",
+        "n * H * W + i * stride[0] * dout.shape[3]",
+        "one row down is W cells of the plane",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "shares of the average",
-        "return np.maximum(last - first + 1, 0)",
-        "return np.maximum(last - first + 1, 0) / window",
-        "asked is the number of windows",
+        "gradient_from_distances",
+        "the distance forgotten",
+        "begin.reshape(dout.shape) + distance",
+        "begin.reshape(dout.shape)",
+        "lands on the first cell of its window",
+    ),
+    WrongAnswer(
+        "gradient_from_distances",
+        "rows and columns swapped",
+        "i * stride[0]) * W + j * stride[1]",
+        "i * stride[1]) * W + j * stride[0]",
+        "stride is (rows, columns)",
     ),
 ]
 

@@ -31,7 +31,7 @@ book: $(BUILT) ## build the site in _build/html
 	@echo "The book is built. $(call OPEN,_build)"
 
 # Always from nothing: an incremental build hides old warnings.
-$(BUILT): $(READY) _config.yml _toc.yml $(PAGES)
+$(BUILT): $(READY) _config.yml _toc.yml lab.py CHANGELOG.md $(PAGES)
 	rm -rf _build
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@touch $(BUILT)
@@ -49,14 +49,13 @@ lite: $(BUILT) ## add notebooks that run in the browser; needs npm
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m ruff check .
-	$(BIN)/python -m pytest -n logical
+	$(BIN)/python -m pytest -n logical --maxprocesses 8
 
 bare: ## make book and make test as on a machine that has nothing more
 	tools/bare.sh
 
-lab: $(READY) ## open the notebooks in JupyterLab
-	@$(BIN)/python -m jupyter trust book/*.ipynb >/dev/null # or it hides their pictures
-	$(BIN)/python -m jupyter lab --notebook-dir=book $$([ $$(id -u) = 0 ] && echo --allow-root)
+lab: $(READY) ## open your copy of the notebooks, in work/, in JupyterLab
+	$(BIN)/python lab.py
 
 grade: $(READY) ## grade what is in course/submitted
 	@$(BIN)/python -m grading || [ $$? -eq 1 ] # 1: some wait for a person
@@ -78,6 +77,6 @@ lock: $(READY) ## resolve the versions in constraints.txt anew
 	for version in 3.11 3.12 3.13 3.14; do $(BIN)/python -m uv pip compile --quiet \
 	  --no-build --python-version $$version requirements.txt >/dev/null || exit 1; done
 
-clean: ## remove what make made; never course/, which holds a class's work
+clean: ## remove what make made; never work/ or course/, which people made
 	rm -rf _build _solutions $(VENV) .venv-lite book/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ WINDOWS, COLUMNS, STRIDES, UNPOOLING, VARIANTS = (
         "05_variants",
     )
 )
+FAST = "06_fast.ipynb"
 EXERCISES = "exercises/01_windows/01_windows.ipynb"
 QUESTIONS = "exercises/05_variants/05_variants.ipynb"
 
@@ -47,7 +48,7 @@ ROWS = [
     ("0.10", "letters of pooling",
      COLUMNS, "| window | FH, FW | PH, PW |"),
     ("0.11", "one bias for each filter; stride; FN = 2C",
-     COLUMNS, "is a habit, not a rule"),
+     COLUMNS, "twice C is a habit, not a rule"),
     ("0.12", "channel by channel, no parameter, stride = window",
      COLUMNS, "| mostly less than the window | mostly equal to it |"),
     ("0.13", "forward with im2col, backward with col2im",
@@ -55,7 +56,7 @@ ROWS = [
     ("0.14", "channels as images, then argmax",
      COLUMNS, r"$(N, C, H, W)$ becomes $(N \cdot C, 1, H, W)$"),
     ("0.15", "zeros, gradients at the winners, col2im",
-     COLUMNS, "start with zeros, write each gradient in the row of the"),
+     COLUMNS, "write each gradient in the row of the winner"),
     ("0.16", "the worked problem",
      COLUMNS, "[[0. 3. 0.] [3. 0. 4.] [0. 0. 0.]]"),
     ("0.17", "pictures that are lost",
@@ -75,13 +76,13 @@ ROWS = [
     ("1.6", "no gradient but for the winner",
      COLUMNS, "the output does not move, and the gradient is 0"),
     ("1.7", "the backward pass in lines",
-     COLUMNS, "dcols[winners.ravel(), np.arange(4)] = dout.ravel()"),
+     COLUMNS, "dcols[winners, np.arange(4)] = dout.ravel()"),
     ("1.8", "a layer class; sizes that do not divide",
      COLUMNS, "rounds down where a size does not divide"),
     ("1.9", "its forward",
-     COLUMNS, "self.memory = x.shape, winners"),
+     COLUMNS, "self.memory = x.shape, cols.shape, winners"),
     ("1.10", "its backward",
-     COLUMNS, "input_shape, winners = self.memory"),
+     COLUMNS, "shape, cols_shape, winners = self.memory"),
     ("1.11", "im2col and col2im",
      COLUMNS, "def im2col("),
     ("1.11", "im2col and col2im",
@@ -89,7 +90,7 @@ ROWS = [
     ("1.12", "columns of 0 to 15",
      COLUMNS, "[[ 0 2 8 10] [ 1 3 9 11] [ 4 6 12 14] [ 5 7 13 15]]"),
     ("1.12", "maxima and winners of 0 to 15",
-     COLUMNS, "[[ 5. 7.] [13. 15.]] [[3 3] [3 3]]"),
+     COLUMNS, "[[ 5 7] [13 15]] [[3 3] [3 3]]"),
 
     # -- 2 tinyml -------------------------------------------------------------
     ("2.1", "many kinds, of which the maximum is used most",
@@ -99,12 +100,11 @@ ROWS = [
     ("2.3", "nine numbers, 2 x 2",
      COLUMNS, "[5 6 8 9]] [[5 6] [8 9]]"),
     ("2.4", "a formula for max pooling",
-     COLUMNS, r"y_{pq} = \max_{0 \le a < PH,\; 0 \le b < PW}"),
+     COLUMNS, r"y_{ij} = \max_{0 \le a < PH,\; 0 \le b < PW}"),
     ("2.5", "its derivative",
-     COLUMNS, r"\sum_{(p, q)\,:\, w_{pq} = (i, j)}"),
+     COLUMNS, r"\sum_{(i, j)\,:\, \text{cell } (h, w) \text{ wins"),
     ("2.6", "the layer with return_index",
-     COLUMNS, "def __init__(self, window, stride=None, padding=0, "
-     "return_index=False):"),
+     COLUMNS, "def __init__(self, window, stride=None, return_index=False):"),
     ("2.7", "indices in the window and in the plane",
      COLUMNS, "[[3 3] [3 3]] [[4 5] [7 8]]"),
     ("2.8", "backward of the nine numbers; the layer is called",
@@ -202,6 +202,8 @@ ROWS = [
      VARIANTS, "A **depthwise** convolution has one filter for each channel"),
     ("4.19", "the cost of pooling",
      EXERCISES, '"What is the computational cost of the pooling layer?"'),
+    ("4.19", "the cost of pooling",
+     FAST, "asks for the computational cost of a pooling layer"),
     ("4.19", "why maximum and average differ",
      QUESTIONS, "Why do you expect maximum pooling and average pooling to"),
     ("4.19", "a minimum layer",

@@ -3,11 +3,7 @@
 import io
 import re
 import struct
-import subprocess
-import sysconfig
-import venv
 import zipfile
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -249,51 +245,20 @@ def test_every_page_has_a_preview_and_an_icon(pages, site):
     assert pages[site / "index.html"].select_one("link[rel=icon]")
 
 
-def test_the_zip_runs_from_an_empty_folder(site, tmp_path):
-    with zipfile.ZipFile(site / "pooling-book.zip") as archive:
-        archive.extractall(tmp_path)
-    folder = tmp_path / "pooling-book"
-    book = ROOT / "book"
-    for path in [
-        *book.glob("*.ipynb"),
-        *book.glob("exercises/*/*.ipynb"),
-        *book.glob("pooling/**/*.py"),
-    ]:
-        copy = folder / path.relative_to(ROOT)
-        assert copy.read_bytes() == path.read_bytes()
-    needs = (folder / "requirements.txt").read_text()
-    ours = (ROOT / "requirements.txt").read_text()
-    assert set(needs.splitlines()) <= set(ours.splitlines())
-    assert "numpy==" in needs and "jupyterlab==" in needs
-    assert "nbgrader" not in needs
-    for name in ("README.md", "LICENSE", "constraints.txt"):
-        assert (folder / name).is_file()
-    # An environment with our libraries, but without our package.
-    venv.create(folder / ".venv", with_pip=True)
-    python = folder / ".venv" / "bin" / "python"
-    (place,) = (folder / ".venv").glob("lib/python*/site-packages")
-    (place / "libraries.pth").write_text(sysconfig.get_path("purelib"))
-    subprocess.run(
-        [python, *"-m pip install --quiet --no-deps -e .".split()],
-        cwd=folder,
-        check=True,
-    )
-    exercise = folder / "book" / "exercises" / "01_windows"
-    where = subprocess.check_output(
-        [python, "-c", "from pooling import check; print(check.__file__)"],
-        cwd=exercise,
-        text=True,
-    )
-    assert Path(where.strip()).is_relative_to(folder)
-    subprocess.run(
-        [
-            *(python, "-m", "nbconvert", "--to", "notebook", "--execute"),
-            *("--output-dir", tmp_path, folder / "book" / "01_windows.ipynb"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    assert (tmp_path / "01_windows.ipynb").is_file()
+def test_the_site_offers_the_zip_and_the_wheel(pages, site):
+    page = pages[site / "book" / "intro.html"]
+    assert page.select_one(f"a[href='../{finish_site.ZIP}']")
+    (wheel,) = site.glob("*.whl")
+    with (
+        zipfile.ZipFile(wheel) as packed,
+        zipfile.ZipFile(site / finish_site.ZIP) as archive,
+    ):
+        names = packed.namelist()
+        assert {"pooling/__init__.py", "pooling/playground.js"} < set(names)
+        for name in names:
+            if name.startswith("pooling/"):
+                ours = archive.read(f"pooling-book/book/{name}")
+                assert packed.read(name) == ours
 
 
 def test_readme_names_what_ci_runs():

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pooling.geometry import pair
-from pooling.lessons.im2col import share_ties
+from pooling.ties import share_ties
 
 INK = "#16202c"  # numbers in cells
 TONE = "#80868f"  # what stands on the page: titles, arrows, padding

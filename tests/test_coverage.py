@@ -21,6 +21,7 @@ WINDOWS, COLUMNS, STRIDES, UNPOOLING, VARIANTS = (
         "05_variants",
     )
 )
+FAST = "06_fast.ipynb"
 EXERCISES = "exercises/01_windows/01_windows.ipynb"
 QUESTIONS = "exercises/05_variants/05_variants.ipynb"
 
@@ -200,6 +201,8 @@ ROWS = [
      VARIANTS, "A **depthwise** convolution has one filter for each channel"),
     ("4.19", "the cost of pooling",
      EXERCISES, '"What is the computational cost of the pooling layer?"'),
+    ("4.19", "the cost of pooling",
+     FAST, "asks for the computational cost of a pooling layer"),
     ("4.19", "why maximum and average differ",
      QUESTIONS, "Why do you expect maximum pooling and average pooling to"),
     ("4.19", "a minimum layer",

@@ -1060,6 +1060,13 @@ def times_added(shifts):
     ),
     WrongAnswer(
         "cut_rows",
+        "rows to the window after the last",
+        "(ends - 1) * stride + window",
+        "ends * stride + window",
+        "these rows end with the window after it",
+    ),
+    WrongAnswer(
+        "cut_rows",
         "one window too many",
         "return np.stack([starts, ends], 1), np.stack([top, bottom], 1)",
         "return np.stack([starts, starts + many], 1), np.stack(\n        "
@@ -1282,6 +1289,21 @@ def faster_plan(window, pitch):
         "(n * H + i * stride[0]) * W",
         "n * H * W + i * stride[0] * dout.shape[3]",
         "one row down is W cells of the plane",
+    ),
+    WrongAnswer(
+        "gradient_from_distances",
+        "a byte in a loop",
+        None,
+        '''
+def gradient_from_distances(dout, distance, input_shape, stride):
+    dx = np.zeros(input_shape, dout.dtype)
+    for n, c, i, j in np.ndindex(dout.shape):
+        place = i * stride[0] * input_shape[3] + j * stride[1]
+        place += distance[n, c, i, j]
+        dx[n, c].reshape(-1)[place] += dout[n, c, i, j]
+    return dx
+''',
+        "take `int(...)` of a distance",
     ),
     WrongAnswer(
         "gradient_from_distances",

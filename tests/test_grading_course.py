@@ -346,7 +346,7 @@ def test_late_work_loses_points_as_the_course_says(tmp_path):
         book.update_or_create_assignment(
             CHAPTER, duedate="2030-02-01 12:00:00 UTC"
         )
-    assert scores(Grading(tmp_path, *OPTIONS))["s00000"] == "33"
+    assert scores(Grading(tmp_path, *OPTIONS))["s00000"] == "45"
     course.config.LateSubmissionPlugin.penalty_method = "zero"
     path = course.graded("s00000", CHAPTER)
     notebook = nbformat.read(path, as_version=4)

@@ -193,7 +193,10 @@ def test_check_cells_cover_all_parts(name, references):
         return sum(map(int, found))
 
     every = cases(quietly(getattr(check, name), names[name]))
-    parts = [run(c.source, dict(names)) for c in HOME[name].tests(name)]
+    parts = [
+        run(HIDDEN.sub("", c.source), dict(names))
+        for c in HOME[name].tests(name)
+    ]
     assert every == sum(map(cases, parts)) > 0
 
 

@@ -105,7 +105,7 @@ def failing(path):
         for cell in SOURCE_CELLS
         if marks(cell).get("grade") and cell.cell_type == "code"
     }
-    names, failed = {}, []
+    names, failed = {"check": check}, []  # imported before the alarm
 
     def too_slow(*_):
         raise TimeoutError

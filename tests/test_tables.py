@@ -449,6 +449,19 @@ def test_a_rule_names_the_mistake():
         "  5 is left\n  an odd number\n  Hint 1 says more."
     )
     quietly(one, lambda: 8)
+    odd = {"odd": lambda got: [] if got % 2 else ["even"]}
+    parts = table(lambda: 2, [("even", "one"), ("odd", "two")], rule=odd)
+    quietly(parts, lambda: 2, "even")
+    assert refusal(parts, lambda: 2, "odd").key == "even"
+
+
+def test_tuples_may_come_as_lists_or_arrays():
+    two = table(lambda: (np.ones(3), (4, 5)), [("all", "two")])
+    for pair in ([4, 5], np.array([4, 5])):
+        quietly(two, lambda pair=pair: [np.ones(3), pair])
+    assert "must return 2 results" in str(
+        refusal(two, lambda: (np.ones(3), np.array([4, 5, 6])))
+    )
 
 
 def test_a_stub_is_a_calm_line_at_home_and_an_error_in_class(monkeypatch):

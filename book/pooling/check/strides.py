@@ -6,7 +6,7 @@ from numpy.lib.stride_tricks import as_strided
 from pooling import output_size
 from pooling.check import families
 from pooling.check.families import axes_of, but, reduced, then, turned
-from pooling.check.table import Check, is_array, same, windows_of
+from pooling.check.table import Check, NotHere, is_array, same, windows_of
 from pooling.geometry import pair
 from pooling.lessons.strides import pool_images, window_view
 
@@ -113,16 +113,22 @@ def batches(draw):
     yield case("neighbours", "2 bytes", (3, 2, 7, 4), 2, (3, 2), one, one)
     yield case("stride", "8 bytes", (3, 2, 9, 8), 8, (2, 1), (3, 2), one)
     yield case("stride", "4 bytes", (2, 3, 4, 6), 4, (2, 3), (1, 2), one)
-    yield case("dilation", "4 bytes, stride 1", (2, 3, 8, 9), 4, (3, 2), one,
+    yield case("dilation", "4 bytes, stride 1", (2, 3, 8, 9), 4, (2, 4), one,
                (3, 2))  # fmt: skip
     yield case("dilation", "1 byte, and a stride", (1, 3, 12, 11), 1, (2, 3),
                (2, 4), (3, 1))  # fmt: skip
 
 
-def too_far(shape, itemsize, window, stride, dilation):
-    """Let the stride count inside the window, too."""
-    right = six(shape, itemsize, window, stride, dilation)
-    return *right[:4], right[4] * stride[0], right[5] * stride[1]
+def both_everywhere(first):
+    """Let stride and dilation multiply two strides, from `first` on."""
+
+    def answer(shape, itemsize, window, stride, dilation):
+        right = list(six(shape, itemsize, window, stride, dilation))
+        other = stride if first == 4 else dilation
+        right[first : first + 2] = np.multiply(right[first:][:2], other)
+        return tuple(map(int, right))
+
+    return answer
 
 
 window_strides = Check(
@@ -142,7 +148,13 @@ window_strides = Check(
          "next cell is DH rows down, DW cells to the right", 2,
          but(six, dilation=1)),
         ("stride-inside", "the stride multiplies inside the window, too; "
-         "there only the dilation does", 2, too_far),
+         "there only the dilation does", 2, both_everywhere(4)),
+        ("dilation-outside", "the dilation multiplies from window to window, "
+         "too; there only the stride does", 2, both_everywhere(2)),
+        ("copy", "these are the strides of a copy of the windows, whose cells "
+         "lie one after the other; the view leads through the batch", 3,
+         lambda shape, itemsize, *rest: window_view(
+             np.empty(shape, f"V{itemsize}"), *rest).copy().strides),
         ("pairs-turned", "stride and dilation are (rows, columns): the first "
          "number moves down", 2, but(six, stride=turned, dilation=turned)),
         ("dilation-turned", "the two dilations are swapped: (rows, columns)",
@@ -198,7 +210,7 @@ def runs(draw):
     yield "values", "runs of a single cell", square[1:3], 1
     yield "view", "8-byte floats", image, 3
     yield "view", "2-byte integers", large, 4
-    yield "view", "every second row, third column", large[::2, ::3], 3
+    yield "view", "every second row from below", large[::-2, ::3], 3
 
 
 def copied(x, length):
@@ -253,6 +265,12 @@ diagonal_windows = OfViews(
              "itemsize, as if x had no gaps; take x.strides",
              lambda x: (x.shape[1] * x.itemsize, x.itemsize,
                         (x.shape[1] + 1) * x.itemsize)),
+            ("diagonal-from-shape", "a diagonal step is counted from W and "
+             "itemsize; it is the sum of the two x.strides",
+             lambda x: (*x.strides, (x.shape[1] + 1) * x.itemsize)),
+            ("rows-and-columns-turned", "the steps along i and j are swapped: "
+             "down along i, to the right along j",
+             lambda x: (*x.strides[::-1], sum(x.strides))),
         )),
         ("run-first", "the run is the first axis here; it comes last", 1,
          then(diagonals, lambda y: (np.moveaxis(y[0], -1, 0), y[1]))),
@@ -265,11 +283,12 @@ diagonal_windows = OfViews(
 
 
 # 3.4
-def along(x, axis, length, stride, strides=None, hop=None, cell=None):
-    """View all windows along an axis, or those with other strides."""
+def along(x, axis, length, stride, strides=None, hop=None, cell=None,
+          out=None):  # fmt: skip
+    """View all windows along an axis, or as many with other strides."""
     shape, strides = list(x.shape), list(strides or x.strides)
     step = strides[axis]
-    shape[axis] = output_size(shape[axis], length, stride)
+    shape[axis] = out or output_size(shape[axis], length, stride)
     strides[axis] = hop or stride * step
     return as_strided(x, (*shape, length), (*strides, cell or step),
                       writeable=False)  # fmt: skip
@@ -316,6 +335,14 @@ windows_along = Check(
         ("stride-inside", "the stride multiplies inside the window, too; "
          "there the step is one cell", 2,
          but(along, cell=lambda x, axis, stride: stride * x.strides[axis])),
+        ("stride-in-bytes", "from window to window it is `stride` bytes here; "
+         "a step along `axis` has x.strides[axis] of them", 2,
+         but(along, hop=lambda stride: stride)),
+        ("stride-along-first", "the stride is applied to the first axis, "
+         "whatever `axis` is", 1, lambda x, axis, length, stride: (
+             along(x, axis, length, 1)[::stride])),
+        ("window-first", "the cells of a window come first here; they come "
+         "last", 1, then(along, lambda y: np.moveaxis(y, -1, 0))),
         ("window-behind-axis", "the cells of a window stand right behind "
          "`axis`; they come last", 1,
          lambda *args: np.moveaxis(along(*args), -1, args[1] + 1)),
@@ -334,6 +361,9 @@ windows_along = Check(
         ("strides-from-shape", "the strides are counted from the shape, as if "
          "x lay in memory row by row and without gaps; take x.strides", 3,
          but(along, strides=lambda x: np.empty(x.shape, x.dtype).strides)),
+        ("count-over-stride", "this counts size // stride windows; the last "
+         "one starts where a whole window is left", 2,
+         but(along, out=lambda x, axis, stride: x.shape[axis] // stride)),
         ("window-missing", "the last window along `axis` is missing", 2,
          lambda *args: np.delete(along(*args), -1, args[1])),
         ("squeezed", "an axis of length 1 is gone; np.squeeze removes all of "
@@ -440,13 +470,15 @@ def partial(x, f, stride, pad, method, fill=None, fill_of_means=None,
 
     of_none : maximum and mean of a window that holds no cell of the image.
     """
-    take, none = (max, np.mean), "max mean".split().index(method)
-    fill = (fill, fill_of_means)[none]
+    take, fill, none = {
+        "max": (lambda v: max(v, key=lambda v: (v != v, v)), fill, of_none[0]),
+        "mean": (lambda v: sum(v) / len(v), fill_of_means, of_none[1]),
+    }[method]
     if method == "mean" or fill is not None or count is not ceiling:
         x = x.astype(float)
     return reduced(
-        lambda cells: take[none](cells) if cells else of_none[none], x, f,
-        stride, 0, fill, pad and (lambda axis: count(axis.size, f, stride)),
+        lambda cells: take(cells) if cells else none, x, f, stride, 0, fill,
+        pad and (lambda axis: count(axis.size, f, stride)),
     )  # fmt: skip
 
 
@@ -457,29 +489,36 @@ def partials(draw):
         for method in methods:
             yield part, f"{says}, {method}", x, f, stride, pad, method
 
-    x = draw.numbers(draw.pick((5, 7), (7, 9), (3, 11)))
-    wide = draw.numbers(draw.sizes(5, 9))
+    def image(H, W, step=2, **more):  # a larger one leaves the same over
+        more_rows, more_columns = draw.pick((0, 0), (0, 2), (1, 0), (1, 2))
+        return draw.numbers((H + step * more_rows, W + step * more_columns),
+                            **more)  # fmt: skip
+
+    x = image(5, 7)
     yield from both("negatives", "negative numbers", x, 2, 2)
-    yield from both("negatives", "windows that overlap",
-                    draw.numbers(draw.sizes(5, 8)), 4, 3)  # fmt: skip
+    yield from both("negatives", "windows that overlap", image(5, 8, 3), 4, 3)
     yield from both("negatives", "large numbers", x * 1e10, 2, 2)
-    yield from both("fractions", "fractions",
-                    draw.numbers(draw.pick((3, 5), (5, 7)), below=6) / 8,
-                    2, 2, methods=("mean", "max"))  # fmt: skip
-    yield from both("shape", "more columns than windows need",
-                    draw.numbers(draw.pick((5, 9), (7, 11))), 3, 2)
-    yield from both("shape", "a size that divides",
-                    draw.numbers(draw.pick((4, 6), (6, 8))), 2, 2)
-    yield from both("shape", "one row of windows", wide[:3], 3, 2)
-    yield from both("shape", "a single window", wide[:4, :4], 4, 3)
-    yield from both("shape", "whole numbers, no padding", wide.astype(int),
-                    4, 3, pad=False)  # fmt: skip
-    yield from both("shape", "bytes without a sign",
-                    (wide + 200).astype("u1"), 3, 2)  # fmt: skip
-    yield from both("gaps", "gaps between windows of 1",
-                    draw.numbers(draw.pick((8, 9), (11, 12), (9, 14))), 1, 3)
+    yield from both("fractions", "fractions", image(3, 5, below=2) / 4, 2, 2,
+                    methods=("mean", "max"))  # fmt: skip
+    yield from both("shape", "more columns than windows need", image(5, 9),
+                    3, 2)  # fmt: skip
+    yield from both("shape", "a size that divides", image(4, 6), 2, 2)
+    yield from both("shape", "one row of windows", image(5, 8)[:3], 3, 2)
+    yield from both("shape", "a single window", image(5, 8)[:4, :4], 4, 3)
+    whole = image(5, 8, 3).astype(int)
+    yield from both("shape", "whole numbers", whole, 4, 3)
+    yield from both("shape", "no padding", whole, 4, 3, pad=False)
+    yield from both("gaps", "gaps between windows of 1", image(8, 9, 3), 1, 3)
     yield from both("gaps", "gaps between windows of 2",
-                    draw.numbers(draw.pick((6, 7), (9, 10), (7, 12))), 2, 3)
+                    image(6, 7, 3) / 4, 2, 3)  # fmt: skip
+
+
+def unmended(x, *args):
+    """Pool as published, but where only the padded zeros show."""
+    y = but(pool_published)(x, *args)
+    if y.shape == partial(x, *args).shape and not (x % 1).any():
+        raise NotHere
+    return y
 
 
 def behind(size, f, stride):
@@ -495,23 +534,36 @@ pool_mended = Check(
         *families.fills(partial, {
             "padded-with-0": ("the padding is still 0, and 0 wins over "
                               "negative numbers", 0),
+            "padded-with-nan": ("a maximum with a NaN is NaN; np.nanmax "
+                                "passes it over", np.nan),
             **{f"padded-with-{fill:g}": (
                 f"the padding holds {fill:g}, and the image smaller numbers",
-                fill) for fill in (-99, -100, -999, -1000, -9999, -1e6, -1e9)},
+                fill) for fill in (-100, -999, -9999, -1e6, -1e9)},
         }, hint=1),
-        ("zeros-in-mean", "the padded zeros count in the mean; divide by the "
-         "cells of the image that lie in the window", 3,
-         but(partial, fill_of_means=0)),
-        ("inf-in-mean", "a mean over -inf is -inf; a padded cell must not "
-         "count", 3, but(partial, fill_of_means=-np.inf)),
+        ("start-at-0", "no maximum is below 0 here; one of negative numbers "
+         "is", 1, lambda *args: np.maximum(partial(*args), 0)
+         if args[-1] == "max" else partial(*args)),
+        ("published", "this is what pool_published gives; it is not mended "
+         "yet", 1, unmended),
+        *((f"mean-with-{key}", "the padded cells count in the mean; divide by "
+           "the cells of the image that lie in the window", 3,
+           but(partial, fill_of_means=fill))
+          for key, fill in {
+              **{f"{fill:g}": fill
+                 for fill in (0, -np.inf, np.nan, -999, -9999, -1e9)},
+              "min": lambda x: x.min(),
+          }.items()),
+        ("nan-in-ints", "the frame has the dtype of an image of whole "
+         "numbers, which holds no NaN; make it one of floats", 3,
+         lambda x, *args: partial(x, *args, fill_of_means=-(2.0**63))
+         if x.dtype.kind == "i" else partial(x, *args)),
         ("cells-cut", "the cells of the image lose their fractions in an "
          "array of whole numbers; make one of floats", 1,
          but(partial, x=lambda x: np.trunc(x))),
         ("means-cut", "the means of whole numbers are fractions; an array "
          "with the dtype of such an image cuts them off", 1,
          lambda x, *args: partial(x, *args).astype(x.dtype)),
-        ("results-cut", "the fractions of the result are cut off: it is "
-         "written to an array of whole numbers", 1, then(partial, np.trunc)),
+        *families.dtype(partial, hint=1),
         ("results-floored", "the means are rounded down, as `//` does", None,
          then(partial, np.floor)),
         ("too-many-windows", "too many windows: x // y + 1 is not x / y "
@@ -588,7 +640,7 @@ lost_axis = Check(
 
 def pictures(draw):
     """Make calls of contrast_mended."""
-    x = draw.numbers((11, 13, 4))
+    x = draw.numbers((11, 13, 4), below=250)
     wide, high = draw.sizes(7, 5)
     one = x[:6, :wide, :1]
     yield "images", "an image", x[:high, :wide, 0], 2
@@ -600,6 +652,11 @@ def pictures(draw):
     yield "channels", "several channels, one column", x[:high, :2], 2
     yield "channels", "one channel, whole numbers", one.astype(int), 3
     yield "channels", "one channel, a single window", one[:4, 3:6], 3
+
+
+def over_last_axes(images, f):
+    """Return the contrast along the last two axes, whatever they are."""
+    return np.ptp(window_view(images, f), axis=(-2, -1))
 
 
 def with_channels(change):
@@ -629,6 +686,9 @@ contrast_mended = Check(
         ("channels-first", "the channels come first; they come last, as in "
          "the image", 3,
          with_channels(lambda y: np.moveaxis(y, -1, 0))),
+        ("channels-in-window", "`window_view` takes the last two axes, and "
+         "these are (w, c): move the channels to the front first", 3,
+         but(over_last_axes)),
         ("channels-together", "the channels are pooled, too; each keeps its "
          "own contrast", 3, lambda images, f: (
              contrast(images, f) if images.ndim == 2 else
@@ -668,7 +728,7 @@ def masks(draw):
     yield ("plane", "windows side by side", 1, 1, *draw.sizes(7, 10), (2, 4),
            (2, 4))  # fmt: skip
     yield "plane", "stride 1", 1, 1, *draw.pick((64, 64), (48, 48)), 3, 1
-    yield "batch", "two pairs", *draw.sizes(2, 3, 9, 14), (3, 2), (2, 1)
+    yield "batch", "two pairs", *draw.sizes(2, 3, 9, 13), (3, 2), (2, 1)
     yield "batch", "a large batch", *draw.sizes(32, 64, 112, 98), 3, 2
 
 
@@ -686,6 +746,10 @@ mask_bytes = Check(
             ("bools-are-bits", "a bool of numpy is a whole byte, not a bit",
              (8, 0.125, 8)),
             ("bools-of-8", "a bool has 1 byte, not 8", (8, 8, 8)),
+            ("indices-of-4", "an int64 has 8 bytes, also as an index",
+             (8, 1, 4)),
+            ("masks-turned", "the mask of int64 comes first, then that of "
+             "bools", (1, 8, 8)),
         )),
         ("mask-per-window", "a mask has an entry for each cell of each "
          "window, PH * PW times as many as an index", 2,
@@ -698,6 +762,9 @@ mask_bytes = Check(
         ("window-per-cell", "this takes as many windows as the image has "
          "cells; how many fit?", 2,
          but(memory, count=lambda: lambda axis: axis.size)),
+        ("sizes-turned", "H and W are swapped", 2,
+         but(memory, H=lambda W: W, W=lambda H: H)),
+        *families.order(memory),
         *families.stride(memory, hint=2),
         *families.window(memory, hint=2),
         *families.count(memory, hint=2),

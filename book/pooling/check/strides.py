@@ -26,9 +26,10 @@ def roomy(content):
 WAYS = {
     "turned": ["one step down", "one step to the right"],
     "flipped": ["one step down", "one step to the right"],
-    "windows": ["to the window below", "to the window on the right",
-                "to the next row of the window",
-                "to the next column of the window"],
+    "windows": ["the step to the window below",
+                "the step to the window on the right",
+                "the step to the next row of the window",
+                "the step to the next column of the window"],
     "starts": ["where turned[4, 1] starts", "where flipped[2, 1] starts",
                "where windows[2, 1, 0, 2] starts"],
 }  # fmt: skip
@@ -669,8 +670,15 @@ def with_channels(change):
     return answer
 
 
+def picture_window(images, f):
+    """Return a function that cuts out the window of a place."""
+    planes = images if images.ndim == 2 else np.moveaxis(images, -1, 0)
+    cut = windows_of(planes, f)
+    return lambda place: cut((*place[2:], *place[:2]))
+
+
 contrast_mended = Check(
-    contrast, pictures, axes=("OH", "OW", "C"),
+    contrast, pictures, axes=("OH", "OW", "C"), draw=picture_window,
     mistakes=[
         ("channel-squeezed", "the last axis is removed whenever its length is "
          "1, also when it is a channel that was given", 2,
@@ -725,7 +733,7 @@ def memory(N, C, H, W, window, stride, count=None, sizes=(8, 1, 8),
 def masks(draw):
     """Make calls of mask_bytes."""
     yield "plane", "windows that overlap", 1, 1, *draw.sizes(12, 16), 5, 2
-    yield ("plane", "windows side by side", 1, 1, *draw.sizes(7, 10), (2, 4),
+    yield ("plane", "windows side by side", 1, 1, *draw.sizes(7, 13), (2, 4),
            (2, 4))  # fmt: skip
     yield "plane", "stride 1", 1, 1, *draw.pick((64, 64), (48, 48)), 3, 1
     yield "batch", "two pairs", *draw.sizes(2, 3, 9, 13), (3, 2), (2, 1)

@@ -510,6 +510,17 @@ def test_the_last_call_can_be_had_and_drawn():
     assert "<svg" in check.show().svg
     refusal(check.input_sizes, lambda *a: (1, 2))
     assert quietly(check.show) == "expected (7, 10)\ngot (1, 2)\n"
+    refusal(check.showing_input, lambda: np.ones((2, 2)))
+    assert quietly(check.show) == "got [[1. 1.]\n [1. 1.]]\n"
+    refusal(table(), writes(np.zeros((20, 30))))
+    assert len(quietly(check.show).splitlines()) < 50
+    two = table(lambda x: (x, (1, 2)), double_cases)
+    for wrong in ((1, 2), (1,)):  # right numbers of a wrong type, and one
+        refusal(two, lambda x, wrong=wrong: wrong)
+        assert quietly(check.show).startswith("expected ")
+    refusal(table(lambda x: x + 0.5, double_cases, exact={"all"}),
+            lambda x: (x + 0.5).astype("f4"))  # fmt: skip
+    assert quietly(check.show).startswith("expected [[[[")
     quietly(table(), doubled)
     assert quietly(check.last) == "The last check found nothing wrong.\n"
     assert quietly(check.show) == "The last check found nothing wrong.\n"

@@ -4,6 +4,7 @@ Written from the conventions of the book, without a line of the package, so
 that the two can be held against each other.
 """
 
+import cmath
 import math
 from typing import NamedTuple
 
@@ -536,7 +537,87 @@ def mask_bytes(N, C, H, W, window, stride):
 
 # -- chapter 5 ----------------------------------------------------------------
 
-# variants
+
+def max_from_relu(x):
+    found = windows_from(x, 2)
+    return gathered(((p, sorted(four)[-1]) for p, four in found), float)
+
+
+def soft_mean(values, beta, top):
+    """Average with weights exp(beta * v), those of `top` being 1."""
+    weights = [cmath.exp(beta * (v - top)) for v in values]
+    total = sum(w * v for w, v in zip(weights, values, strict=True))
+    return total / sum(weights)
+
+
+def softmax_pool2d(x, beta, window, stride=None):
+    found = windows_from(x, window, stride)
+    return gathered(((p, soft_mean(cells, beta, max(cells)).real)
+                     for p, cells in found), float)  # fmt: skip
+
+
+def softmax_pool2d_backward(dout, x, beta, window, stride=None):
+    """Move each cell a step off the real line: that is its exact slope."""
+    dx = np.zeros(x.shape)
+    for place, cells in positions(x.shape, window, stride):
+        values = [x[*place[:2], *cell].item() for cell in cells]
+        for k, cell in enumerate(cells):
+            moved = [*values[:k], values[k] + 1e-30j, *values[k + 1 :]]
+            slope = soft_mean(moved, beta, max(values)).imag / 1e-30
+            dx[*place[:2], *cell] += slope * dout[place]
+    return dx
+
+
+def blur_pool2d(x, stride=2):
+    H, W = x.shape[2:]
+    found = {}
+    for n, c in np.ndindex(x.shape[:2]):
+        for i, r in enumerate(range(0, H, stride)):
+            for j, k in enumerate(range(0, W, stride)):
+                total = 0
+                for a, b in [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]:
+                    row, column = abs(r + a), abs(k + b)
+                    row = min(row, 2 * (H - 1) - row)
+                    column = min(column, 2 * (W - 1) - column)
+                    weight = (2 - abs(a)) * (2 - abs(b))
+                    total += weight * x[n, c, row, column].item()
+                found[n, c, i, j] = total / 16
+    return gathered(found, float)
+
+
+def adaptive_avg_backward(dout, input_shape):
+    """Cell r is in bin k if they share a piece of the axis."""
+    dx = np.zeros(input_shape)
+    for n, c, i, j in np.ndindex(dout.shape):
+        rows, columns = (
+            [r for r in range(size) if k * size - out < r * out
+             and r * out < (k + 1) * size]
+            for k, size, out in zip((i, j), input_shape[2:], dout.shape[2:],
+                                    strict=True)
+        )  # fmt: skip
+        for cell in [(r, k) for r in rows for k in columns]:
+            dx[n, c, *cell] += dout[n, c, i, j] / len(rows) / len(columns)
+    return dx
+
+
+def receptive_field(layers):
+    """List the cells of the input that two neighbours look at."""
+    sees = [{0}, {1}]
+    for k, s, d in np.asarray(layers).tolist()[::-1]:
+        sees = [{p * s + d * a for p in cells for a in range(k)}
+                for cells in sees]  # fmt: skip
+    return len(range(min(sees[0]), max(sees[0]) + 1)), min(sees[1]) - min(
+        sees[0]
+    )
+
+
+def stochastic_chances(x, window, stride=None):
+    found = {}
+    for place, cells in windows_from(x, window, stride):
+        for k, cell in enumerate(cells):
+            found[*place, k] = cell / sum(cells) if any(cells) else (
+                1 / len(cells))  # fmt: skip
+    return gathered(found, float)
 
 # -- chapter 6 ----------------------------------------------------------------
 

@@ -193,7 +193,8 @@ def test_check_cells_cover_all_parts(name, references):
         return sum(map(int, found))
 
     every = cases(quietly(getattr(check, name), names[name]))
-    parts = [run(c.source, dict(names)) for c in HOME[name].tests(name)]
+    seen = [HIDDEN.sub("", c.source) for c in HOME[name].tests(name)]
+    parts = [run(source, dict(names)) for source in seen]
     assert every == sum(map(cases, parts)) > 0
 
 

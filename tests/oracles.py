@@ -625,4 +625,48 @@ def stochastic_chances(x, window, stride=None):
 
 # -- chapter 7 ----------------------------------------------------------------
 
-# network
+
+def count_parameters(C, H, W, filters, classes, pool):
+    F1, F2 = filters
+    arrays = [(F1, C, 3, 3), (F1,), (F2, F1, 3, 3), (F2,)]
+    convolutions = sum(np.zeros(shape).size for shape in arrays)
+    cells = [list(range(size)) for size in (H, W)]
+    for _ in range(2):  # a pooled axis keeps the starts of its windows
+        cells = [axis[: len(axis) - pool + 1 : pool] for axis in cells]
+    rows, columns = map(len, cells)
+    dense = np.zeros((F2, rows, columns, classes)).size
+    return convolutions, dense + np.zeros(classes).size
+
+
+def mixed_forward(x, share, window, stride=None):
+    found = windows_from(x, window, stride)
+    return gathered(
+        ((p, share * sorted(cells)[-1] + (1 - share) * sum(cells) / len(cells))
+         for p, cells in found), float)  # fmt: skip
+
+
+def mixed_backward(dout, x, share, window, stride=None):
+    dx = np.zeros(x.shape)
+    for place, cells in positions(x.shape, window, stride):
+        plane = x[place[:2]].tolist()
+        # `max` takes the first of equal ones.
+        best = max(cells, key=lambda cell: plane[cell[0]][cell[1]])
+        dx[*place[:2], *best] += share * dout[place]
+        for cell in cells:
+            dx[*place[:2], *cell] += (1 - share) * dout[place] / len(cells)
+    return dx
+
+
+def same_answer(scores, moved):
+    kept = 0
+    for n in range(len(scores)):
+        rows = [list(one[n]) for one in (scores, *moved)]
+        kept += len({row.index(max(row)) for row in rows}) == 1
+    return kept / len(scores)
+
+
+def switch_shares(indices, input_shape, window):
+    places = local_indices(indices, input_shape, window).ravel().tolist()
+    PH, PW = sides(window)
+    counts = [places.count(place) for place in range(PH * PW)]
+    return np.reshape(counts, (PH, PW)) / len(places)

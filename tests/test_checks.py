@@ -193,10 +193,8 @@ def test_check_cells_cover_all_parts(name, references):
         return sum(map(int, found))
 
     every = cases(quietly(getattr(check, name), names[name]))
-    parts = [
-        run(HIDDEN.sub("", c.source), dict(names))
-        for c in HOME[name].tests(name)
-    ]
+    seen = [HIDDEN.sub("", c.source) for c in HOME[name].tests(name)]
+    parts = [run(source, dict(names)) for source in seen]
     assert every == sum(map(cases, parts)) > 0
 
 
@@ -206,8 +204,8 @@ def test_stub_is_not_attempted(name, references, released):
     names = dict(references[chapter])
     for cell in released[chapter].cells:
         if role(cell, "grade_id") == name:
-            assert "# your code here\n    raise NotImplementedError" in (
-                cell.source
+            assert re.search(
+                r"# your code here\n +raise NotImplementedError", cell.source
             )
             run(cell.source, names)
     calm = f"· {name}: not attempted yet"

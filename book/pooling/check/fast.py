@@ -417,12 +417,12 @@ def times_added(candidate, part=None):
 def cut_rows(candidate, part=None):
     """Check exercise 6.4: bands of rows, cut between windows."""
 
-    def right(size, window, stride, most, many=None, lost=0):
+    def right(size, window, stride, most, many=None, end=0):
         out = (size - window) // stride + 1
         many = many or (most - window) // stride + 1
         first = np.arange(0, out, many)
         stop = np.minimum(first + many, out)
-        rows = first * stride, (stop - 1) * stride + window - lost
+        rows = first * stride, (stop - 1) * stride + window + end
         return np.stack([first, stop], axis=1), np.stack(rows, axis=1)
 
     def case(says, k, *args):
@@ -524,9 +524,15 @@ def cut_rows(candidate, part=None):
         ),
         Suspect(
             with_many(lambda size, window, stride, most:
-                      (most - window) // stride + 1, lost=1),
+                      (most - window) // stride + 1, end=-1),
             "the last row of each band is missing: a stop is one more than "
             "the last row.",
+            2,
+        ),
+        Suspect(
+            lambda *args: right(*args, end=args[2]),
+            "the last window of a band is number stop - 1; these rows end "
+            "with the window after it.",
             2,
         ),
         Suspect(
@@ -1003,17 +1009,19 @@ def gradient_from_distances(candidate, part=None):
     """Check exercise 6.8: gradients back to the winners, from distances."""
 
     def right(dout, distance, input_shape, stride, add=True, steps=None,
-              pitch=None, planes=True, far=1):  # fmt: skip
+              pitch=None, planes=True, far=1, byte=False):  # fmt: skip
         N, C, H, W = input_shape
         dx = np.zeros(N * C * H * W, dout.dtype)
         OH, OW = dout.shape[2:]
         down, across = steps or stride
         place = (
-            planes * H * W * np.arange(N * C).reshape(N, C, 1, 1)
-            + down * (pitch or W) * np.arange(OH)[:, None]
+            down * (pitch or W) * np.arange(OH)[:, None]
             + across * np.arange(OW)
             + far * distance.astype(int)
         )
+        place = place % 256 if byte else place
+        first = H * W * np.arange(N * C).reshape(N, C, 1, 1)
+        place = place + planes * first
         if add:
             np.add.at(dx, place.ravel(), dout.ravel())
         else:
@@ -1074,6 +1082,12 @@ def gradient_from_distances(candidate, part=None):
             lambda dout, *rest: right(dout, *rest, pitch=dout.shape[3]),
             "one row down is W cells of the plane, not OW.",
             1,
+        ),
+        Suspect(
+            lambda *args: right(*args, byte=True),
+            "places stay bytes here, and begin again after 255: in a loop, "
+            "take `int(...)` of a distance before you add.",
+            2,
         ),
         Suspect(
             lambda *args: right(*args, far=0),

@@ -1,4 +1,4 @@
-"""Checks of the exercises of chapter 7, a network."""
+"""Tables of the exercises of chapter 7, a network."""
 
 import numpy as np
 
@@ -6,554 +6,414 @@ from pooling import (
     avg_pool2d,
     avg_pool2d_backward,
     max_pool2d,
-    max_pool2d_backward,
+    max_unpool2d,
 )
-from pooling.check.im2col import gradient
-from pooling.check.ladder import (
-    Case,
-    Suspect,
-    distinct,
-    gradient_picture,
-    judge,
-    window_picture,
-)
-from pooling.check.variants import cells_of, spread, stride_suspects
+from pooling.check import families
+from pooling.check.families import but, then
+from pooling.check.im2col import fractions, output_shape, strides
+from pooling.check.table import Check, NotHere, gradient_picture, windows_of
 from pooling.geometry import pair
-
-# 7.1 -----------------------------------------------------------------------
-
-
-def count_parameters(candidate, part=None):
-    """Check exercise 7.1: parameters, with pooling and without."""
-
-    def right(
-        C, H, W, filters, classes, pool, *,
-        biases=1, second=lambda C, F1: F1, times=2, last=1, one=1,
-        cells=lambda size, pool: size // pool,
-    ):  # fmt: skip
-        F1, F2 = filters
-        fan = second(C, F1)
-        convolutions = F1 * (9 * C + biases) + F2 * (9 * fan + biases)
-        for _ in range(times):
-            H, W = cells(H, pool), cells(W, pool)
-        return convolutions, (filters[last] * H * W + one) * classes
-
-    def case(says, which, *args):
-        expected = [None, None]
-        expected[which] = right(*args)[which]
-        return Case(says, args, tuple(expected))
-
-    parts = {
-        "convolutions": [
-            case("the lesson's network", 0, 1, 12, 12, (8, 16), 10, 2),
-            case("three channels, no pooling", 0, 3, 8, 20, (5, 4), 7, 1),
-        ],
-        "dense": [
-            case("no pooling", 1, 3, 8, 20, (5, 4), 7, 1),
-            case("the lesson's network", 1, 1, 12, 12, (8, 16), 10, 2),
-            case("pooling by 3", 1, 2, 18, 36, (7, 3), 5, 3),
-        ],
-        "odd": [
-            case("cells are left over", 1, 1, 11, 13, (2, 3), 4, 2),
-            case("cells are left over, pooling by 3",
-                 1, 2, 17, 31, (3, 2), 6, 3),
-        ],
-    }  # fmt: skip
-
-    def changed(**options):
-        def answer(*args):
-            found = right(*args, **options)
-            assert found != right(*args), "it does not show in this case"
-            return found
-
-        return answer
-
-    def by_area(C, H, W, filters, classes, pool):
-        return None, (filters[1] * (H * W // pool**4) + 1) * classes
-
-    def by_cells(C, H, W, filters, classes, pool):
-        F1, F2 = filters
-        places = H * W, (H // pool) * (W // pool)
-        return (
-            F1 * (9 * C * places[0] + 1) + F2 * (9 * F1 * places[1] + 1),
-            None,
-        )
-
-    suspects = [
-        Suspect(
-            changed(biases=0),
-            "the bias of each filter is missing: F1 and F2 of them.",
-            1,
-        ),
-        Suspect(
-            changed(second=lambda C, F1: C),
-            "the filters of the second convolution look at the F1 maps that "
-            "the first one makes, not at the C channels of the image.",
-            1,
-        ),
-        Suspect(
-            changed(second=lambda C, F1: 1),
-            "a filter of the second convolution has 9 weights for *each* of "
-            "the F1 maps that come in.",
-            1,
-        ),
-        Suspect(
-            by_cells,
-            "a convolution uses the same filters at every place: the size "
-            "of the image does not matter.",
-            1,
-        ),
-        Suspect(changed(one=0), "the bias of each class is missing.", 2),
-        Suspect(
-            changed(times=1),
-            "there are two poolings on the way to the dense layer.",
-            2,
-        ),
-        Suspect(
-            changed(times=0),
-            "the dense layer sees what two poolings leave of the image.",
-            2,
-        ),
-        Suspect(
-            changed(last=0),
-            "the dense layer sees the F2 maps of the second convolution.",
-            2,
-        ),
-        Suspect(
-            by_area,
-            "the whole area is divided; each axis loses its own left over "
-            "cells, so divide height and width each by itself.",
-            2,
-        ),
-        Suspect(
-            changed(cells=lambda size, pool: -(-size // pool)),
-            "rounded up; a window that does not fit any more is left out.",
-            2,
-        ),
-    ]
-    judge("count_parameters", candidate, part, parts, suspects)
+from pooling.ties import share_ties
 
 
-# 7.2 -----------------------------------------------------------------------
+# 7.1
+def parameters(
+    C, H, W, filters, classes, pool, bias=1, fan=None, places=(1, 1), times=2,
+    maps=None, one=1, cells=lambda size, pool: size // pool,
+):  # fmt: skip
+    """Count as the exercise asks; fan: maps that the second one looks at."""
+    F1, F2 = filters
+    fan = F1 if fan is None else fan
+    first, second = F1 * (9 * C + bias), F2 * (9 * fan + bias)
+    for _ in range(times):
+        H, W = cells(H, pool), cells(W, pool)
+    dense = ((maps or F2) * H * W + one) * classes
+    return first * places[0] + second * places[1], dense
 
 
-def mixture(x, share, window, stride=None, rest=lambda share: 1 - share):
-    """Return share * maximum + the rest * average."""
-    return share * max_pool2d(x, window, stride) + rest(share) * avg_pool2d(
-        x, window, stride
+def networks(draw):
+    """Make calls of count_parameters; `left` cells do not fill a window."""
+
+    def case(part, says, sizes, pool, left=(0, 0)):
+        C, *cells, F1, F2, classes = draw.sizes(*sizes)
+        H, W = (pool**2 * k + more for k, more in zip(cells, left, strict=1))
+        return part, says, C, H, W, (F1, F2), classes, pool
+
+    plain, wide, lesson = (
+        ("three channels, no pooling", (3, 8, 20, 5, 4, 7), 1),
+        ("two channels, pooling by 3", (2, 3, 4, 7, 5, 6), 3),
+        ("one channel, pooling by 2", (1, 3, 3, 8, 16, 10), 2),
     )
+    yield case("convolutions", *plain)
+    yield case("convolutions", *lesson)
+    yield case("dense", *wide)
+    yield case("dense", *plain)
+    yield case("dense", *lesson)
+    yield case("odd", "pooling by 2", (1, 2, 3, 4, 5, 6), 2, (3, 1))
+    yield case("odd", "pooling by 3", (2, 1, 3, 4, 5, 6), 3, (8, 4))
 
 
-def mixed_forward(candidate, part=None):
-    """Check exercise 7.2: mixed pooling."""
-
-    def case(says, *args):
-        x, _, *options = args
-        draw = window_picture(x, *options)
-        return Case(says, args, mixture(*args), draw)
-
-    small = distinct((2, 3, 5, 7), 1, below=40)
-    parts = {
-        "values": [
-            case("share 0.25, 2 x 3 windows, cells left over",
-                 small, 0.25, (2, 3), None),
-            case("share 1", small, 1, (3, 2), None),
-            case("share 0", small, 0, (3, 2), None),
-            case("share 0.75, whole numbers, x is a transposed view",
-                 small.astype(int).transpose(0, 1, 3, 2), 0.75, 2, None),
-        ],
-        "overlap": [
-            case("share 0.75, 3 x 2 windows of stride (2, 1)",
-                 small, 0.75, (3, 2), (2, 1)),
-            case("share 0.25, 2 x 2 windows of stride 1", small, 0.25, 2, 1),
-        ],
-    }  # fmt: skip
-    suspects = [
-        Suspect(
-            lambda x, share, *rest: mixture(x, 1 - share, *rest),
-            "the shares are swapped: `share` goes to the maximum.",
-            2,
-        ),
-        Suspect(
-            lambda *args: mixture(*args, rest=lambda share: 1),
-            "the whole average is added; only 1 - share of it is.",
-            1,
-        ),
-        Suspect(
-            lambda *args: mixture(*args, rest=lambda share: share),
-            "both get `share`; together the two have to be 1.",
-            1,
-        ),
-        Suspect(
-            lambda x, share, *rest: mixture(x, 0.5, *rest),
-            "half of each, whatever the share is.",
-            2,
-        ),
-        Suspect(
-            lambda x, share, *rest: mixture(x, 1, *rest, lambda share: 1),
-            "maximum and average are added whole; each gets its share.",
-            1,
-        ),
-        *stride_suspects(mixture, 2),
-    ]
-    judge("mixed_forward", candidate, part, parts, suspects)
+count_parameters = Check(
+    parameters, networks,
+    results={"convolutions": 0, "dense": 1, "odd": 1},
+    mistakes=[
+        *families.order(parameters),
+        ("filters-without-bias", "the bias of each filter is missing: F1 and "
+         "F2 of them", 1, but(parameters, bias=0)),
+        ("second-sees-image", "the filters of the second convolution look at "
+         "the F1 maps that the first one makes, not at the C channels of the "
+         "image", 1, but(parameters, fan=lambda C: C)),
+        ("second-sees-one-map", "a filter of the second convolution has 9 "
+         "weights for *each* of the F1 maps that come in", 1,
+         but(parameters, fan=1)),
+        ("channels-ignored", "a filter of the first convolution has 9 weights "
+         "for *each* of the C channels", 1, but(parameters, C=1)),
+        ("places-counted", "a convolution uses the same filters at every "
+         "place: the size of the image does not matter", 1,
+         but(parameters, places=lambda H, W, pool: (
+             H * W, (H // pool) * (W // pool)))),
+        ("classes-without-bias", "the bias of each class is missing", 2,
+         but(parameters, one=0)),
+        ("one-bias-for-all", "each class has a bias of its own", 2,
+         lambda *a: (parameters(*a)[0], parameters(*a, one=0)[1] + 1)),
+        *((f"pooled-{times}-times", "there are two poolings on the way to the "
+           "dense layer", 2, but(parameters, times=times))
+          for times in (0, 1)),
+        ("pooled-by-2", "the poolings are by `pool`, not by 2", 2,
+         but(parameters, pool=2)),
+        ("first-maps", "the dense layer sees the F2 maps of the second "
+         "convolution", 2, but(parameters, maps=lambda filters: filters[0])),
+        ("one-map", "the dense layer sees each cell of *each* of the F2 maps",
+         2, but(parameters, maps=1)),
+        ("convolutions-shrink", "with padding 1, a convolution keeps height "
+         "and width", 2, but(parameters, cells=lambda: lambda size, pool: (
+             (size - 2) // pool))),
+        ("area-divided", "the whole area is divided; each axis loses its own "
+         "left over cells, so divide height and width each by itself", 2,
+         but(parameters, H=lambda H, W, pool: H * W // pool**4, W=1,
+             times=0)),
+        ("rounded-up", "rounded up; a window that does not fit any more is "
+         "left out", 2, but(parameters, cells=lambda: lambda size, pool: (
+             -(-size // pool)))),
+    ],
+)  # fmt: skip
 
 
-def mixed_backward(candidate, part=None):
-    """Check exercise 7.2: the gradient of mixed pooling."""
+# 7.2
+def mixture(x, share, window, stride=None, most=None, even=None, pool=None):
+    """Return most * maximum + even * average: the shares, unless given."""
+    most, even = weights(share, most, even)
+    mean = (pool or avg_pool2d)(x, window, stride)
+    return most * max_pool2d(x, window, stride) + even * mean
 
-    def case(says, x, *rest):
-        share, *options = rest
-        _, indices = max_pool2d(x, *options, return_indices=True)
-        dout = gradient(indices.shape, 3)
-        expected = max_pool2d_backward(share * dout, indices, x.shape)
-        expected += avg_pool2d_backward(
-            (1 - share) * dout, x.shape, *options
+
+def weights(share, most, even):
+    """Return the share of the maximum and that of the average."""
+    return share if most is None else most, 1 - share if even is None else even
+
+
+def mixture_gradient(
+    dout, x, share, window, stride=None, most=None, even=None, ties="first",
+    add=True, dtype=float, divide=True,
+):  # fmt: skip
+    """Send both parts of dout back, window by window."""
+    (PH, PW), (SH, SW) = strides(window, stride)
+    most, even = weights(share, most, even)
+    dx = np.zeros(x.shape, dtype)
+    for i, j in np.ndindex(dout.shape[2:]):
+        rows, columns = (slice(k, k + P) for k, P in ((i * SH, PH),
+                                                      (j * SW, PW)))
+        cut = x[:, :, rows, columns]
+        if cut.shape[2:] != (PH, PW):  # behind the image
+            raise NotHere
+        won = share_ties(cut == cut.max(axis=(2, 3), keepdims=True), ties)
+        part = most * won + even / (PH * PW if divide else 1)
+        part = part * dout[:, :, i : i + 1, j : j + 1]
+        old = dx[:, :, rows, columns] if add else 0
+        dx[:, :, rows, columns] = part + old
+    return dx
+
+
+def unpooled(dout, x, share, window, stride=None):
+    """Take unpooling for the gradient of the maximum."""
+    _, indices = max_pool2d(x, window, stride, return_indices=True)
+    mean = avg_pool2d_backward((1 - share) * dout, x.shape, window, stride)
+    return max_unpool2d(share * dout, indices, x.shape) + mean
+
+
+def shares(right):
+    """List what goes wrong with the two shares."""
+    return [
+        (key, says, hint, but(right, **changes))
+        for key, says, hint, changes in (
+            ("shares-turned", "the shares are swapped: `share` goes to the "
+             "maximum", 2, {"share": lambda share: 1 - share}),
+            ("half-of-each", "half of each, whatever the share is", 2,
+             {"share": 0.5}),
+            ("share-for-both", "both get `share`; together the two have to "
+             "be 1", 1, {"even": lambda share: share}),
+            ("both-whole", "both parts are taken whole; each gets its share",
+             1, {"most": 1, "even": 1}),
+            ("average-whole", "the average is taken whole; only 1 - share of "
+             "it is due", 1, {"even": 1}),
+            ("maximum-whole", "the maximum is taken whole; only `share` of it "
+             "is due", 1, {"most": 1}),
+            ("average-missing", "the average's part is missing: it is a sum "
+             "of two", 1, {"even": 0}),
+            ("maximum-missing", "the maximum's part is missing: it is a sum "
+             "of two", 1, {"most": 0}),
+            ("maximum-alone", "this is the maximum's alone, and all of it", 1,
+             {"most": 1, "even": 0}),
+            ("average-alone", "this is the average's alone, and all of it", 1,
+             {"most": 0, "even": 1}),
         )
-        draw = gradient_picture(x, dout, *options)
-        return Case(says, (dout, x, *rest), expected, draw)
-
-    small = distinct((2, 3, 5, 7), 2, below=40)
-    few = np.random.default_rng(7).integers(0, 3, (2, 3, 4, 6))
-    parts = {
-        "gradient": [
-            case("share 0.25, 2 x 3 windows, cells left over",
-                 small, 0.25, (2, 3), None),
-            case("share 1", small, 1, (3, 2), None),
-            case("share 0", small, 0, (3, 2), None),
-            case("share 0.75, x holds whole numbers",
-                 small.astype(int), 0.75, 2, None),
-        ],
-        "overlap": [
-            case("share 0.25, 2 x 2 windows of stride 1", small, 0.25, 2, 1),
-            case("share 0.75, 3 x 2 windows of stride (2, 1)",
-                 small, 0.75, (3, 2), (2, 1)),
-        ],
-        "ties": [
-            case("share 0.75, all cells are 0",
-                 np.zeros((1, 2, 4, 6)), 0.75, (2, 3), None),
-            case("share 0.25, many ties, overlapping windows",
-                 few, 0.25, (2, 3), (2, 1)),
-        ],
-    }  # fmt: skip
-
-    def answer(
-        largest=lambda share: share, mean=lambda share: 1 - share,
-        ties="first", count=None, add=True,
-    ):  # fmt: skip
-        """Send the two parts with factors, ties and overlap as asked."""
-
-        def function(dout, x, share, window, stride):
-            v = cells_of(x, window, stride)
-            cells = np.arange(v.shape[-1])
-            won = {
-                "first": cells == v.argmax(axis=-1)[..., None],
-                "last": cells[::-1] == v[..., ::-1].argmax(-1)[..., None],
-                "all": v == v.max(axis=-1, keepdims=True),
-            }[ties]
-            even = mean(share) / (count or v.shape[-1])
-            shares = largest(share) * won + even
-            return spread(dout, x, window, stride, shares, add)
-
-        return function
-
-    suspects = [
-        Suspect(
-            answer(lambda share: 1 - share, lambda share: share),
-            "the shares are swapped: `share` goes to the maximum.",
-            2,
-        ),
-        Suspect(
-            answer(mean=lambda share: 1),
-            "the average gets all of dout; its part is 1 - share.",
-            1,
-        ),
-        Suspect(
-            answer(largest=lambda share: 1),
-            "the maximum gets all of dout; its part is `share`.",
-            1,
-        ),
-        Suspect(
-            answer(lambda share: 1, lambda share: 1),
-            "each part gets all of dout; the shares stand in the gradient "
-            "as they stand in the result.",
-            1,
-        ),
-        *(
-            Suspect(
-                answer(largest=factor, mean=lambda share: 0),
-                "the average's part is missing: dx is a sum of two.",
-                1,
-            )
-            for factor in (lambda share: share, lambda share: 1)
-        ),
-        *(
-            Suspect(
-                answer(largest=lambda share: 0, mean=factor),
-                "the maximum's part is missing: dx is a sum of two.",
-                1,
-            )
-            for factor in (lambda share: 1 - share, lambda share: 1)
-        ),
-        Suspect(
-            answer(count=1),
-            "the average's part is not divided: each cell of a window gets "
-            "one PH * PW-th of it.",
-            2,
-        ),
-        Suspect(
-            answer(ties="all"),
-            "every tied cell gets the share of the maximum; only the first "
-            "one should.",
-            2,
-        ),
-        Suspect(
-            answer(ties="last"),
-            "the last of the tied cells won; the first one does, row by row.",
-            2,
-        ),
-        Suspect(
-            answer(add=False),
-            "where windows overlap, a later gradient has replaced an earlier "
-            "one: gradients add, so `+=` and not `=`.",
-            2,
-        ),
-        *stride_suspects(answer(), 2),
-    ]
-    judge("mixed_backward", candidate, part, parts, suspects)
+    ]  # fmt: skip
 
 
-# 7.3 -----------------------------------------------------------------------
+def mixtures(draw):
+    """Make calls of mixed_forward."""
+    x = draw.numbers(draw.sizes(2, 3, 5, 7), below=40)
+    view = draw.numbers(draw.sizes(3, 2, 8, 5), below=127).swapaxes(2, 3)
+    low, high = draw.pick(0.25, 0.3, 0.4), draw.pick(0.75, 0.7, 0.65)
+    yield "values", f"share {low}, cells left over", x, low, (2, 3)
+    yield "values", "share 1", x, 1, (3, 2)
+    yield "values", "share 0", x, 0, (3, 2)
+    yield ("values", f"share {high}, x is a transposed view of int8",
+           view.astype("i1"), high, (2, 3))  # fmt: skip
+    yield "overlap", f"share {high}, 3 x 2, stride (2, 1)", x, high, (
+        3, 2), (2, 1)  # fmt: skip
+    yield "overlap", f"share {low}, 2 x 2, stride 1", x, low, 2, 1
 
 
-def same_answer(candidate, part=None):
-    """Check exercise 7.3: the same answer for all copies."""
-
-    def agreement(scores, moved):
-        return moved.argmax(axis=-1) == scores.argmax(axis=-1)
-
-    def right(scores, moved):
-        return float(agreement(scores, moved).all(axis=0).mean())
-
-    def case(says, S, N, K, seed):
-        rng = np.random.default_rng(seed)
-        scores = rng.normal(-2, 1, (N, K))
-        scores[0, 0] = scores[2, -1] = 4  # argmax over images shows
-        moved = scores + rng.normal(0, 0.4, (S, N, K))
-        moved[:, 0] = np.roll(scores[0], 1)  # the copies agree, wrongly
-        moved[-1, 1] = np.roll(scores[1], 1)  # the last alone disagrees
-        args = scores, moved
-        return Case(f"{says}, shapes {(N, K)} and {(S, N, K)}", args,
-                    right(*args))  # fmt: skip
-
-    parts = {
-        "one": [
-            case("one copy", 1, 8, 3, 1),
-            case("one copy", 1, 40, 10, 2),
-        ],
-        "several": [
-            case("four copies", 4, 20, 3, 3),
-            case("two copies", 2, 7, 5, 4),
-            case("eight copies", 8, 60, 10, 5),
-        ],
-    }
-
-    def among_copies(scores, moved):
-        return right(moved[0], moved[1:])
-
-    suspects = [
-        Suspect(
-            lambda *args: agreement(*args).mean(),
-            "this is the share of agreeing pairs; an image counts only if "
-            "*all* of its copies agree.",
-            2,
-        ),
-        Suspect(
-            lambda *args: agreement(*args).any(axis=0).mean(),
-            "one agreeing copy is enough here; all of them have to agree.",
-            2,
-        ),
-        Suspect(
-            lambda *args: agreement(*args).all(axis=1).mean(),
-            "here all images of a copy have to agree; asked is the share of "
-            "images for which all copies do.",
-            2,
-        ),
-        Suspect(
-            among_copies,
-            "the copies are compared with one another only; the image itself "
-            "counts as well.",
-            2,
-        ),
-        Suspect(
-            lambda *args: agreement(*args)[-1].mean(),
-            "only the last copy is looked at.",
-            2,
-        ),
-        *(
-            Suspect(
-                lambda scores, moved, axis=axis: (
-                    (moved.argmax(axis=axis) == scores.argmax(axis=0))
-                    .all(axis=0)
-                    .mean()
-                ),
-                "argmax runs over the images; an answer is the class with "
-                "the highest score, the last axis.",
-                1,
-            )
-            for axis in (0, 1)
-        ),
-        Suspect(
-            lambda *args: agreement(*args).all(axis=0).sum(),
-            "this is the number of images; the share is asked.",
-            2,
-        ),
-        Suspect(
-            lambda *args: 1 - right(*args),
-            "this is the share of images whose answer changes.",
-            2,
-        ),
-        Suspect(
-            lambda *args: 100 * right(*args),
-            "this is in percent; a share is a number from 0 to 1.",
-        ),
-    ]
-    judge("same_answer", candidate, part, parts, suspects)
+mixed_forward = Check(
+    mixture, mixtures, axes=("N", "C", "OH", "OW"),
+    draw=lambda x, share, *options: windows_of(x, *options),
+    mistakes=[
+        *shares(mixture),
+        ("dtype-of-x", "the fractions are cut off: the result is an array of "
+         "whole numbers when x is one", None,
+         lambda x, *o: mixture(x, *o).astype(x.dtype)),
+        ("average-floored", "the averages are cut: `//`, or an array of whole "
+         "numbers", None, but(mixture, pool=lambda: then(
+             avg_pool2d, np.floor))),
+        *families.stride(mixture, hint=2),
+        *families.window(mixture),
+        *families.axes(mixture, without={"channels-together"}),
+    ],
+)  # fmt: skip
 
 
-# 7.4 -----------------------------------------------------------------------
+def mixed_gradients(draw):
+    """Make calls of mixed_backward."""
+
+    def case(part, says, x, share, window, stride=None, dtype=float):
+        dout = fractions(draw, output_shape(x, window, stride))
+        return part, says, dout.astype(dtype), x, share, window, stride
+
+    x = draw.numbers(draw.sizes(2, 3, 5, 7), below=40)
+    low, high = draw.pick(0.25, 0.3, 0.4), draw.pick(0.75, 0.7, 0.65)
+    yield case("gradient", f"share {low}, cells left over", x, low, (2, 3))
+    yield case("gradient", "share 1", x, 1, (3, 2))
+    yield case("gradient", "share 0", x, 0, (3, 2))
+    yield case("gradient", f"share {high}, x holds whole numbers",
+               x.astype(int), high, (2, 3))  # fmt: skip
+    yield case("gradient", f"share {high}, dout holds whole numbers",
+               x, high, (3, 2), None, int)  # fmt: skip
+    yield case("overlap", f"share {low}, 1 x 2, gaps between windows", x, low,
+               (1, 2), (2, 3))  # fmt: skip
+    yield case("overlap", f"share {low}, 2 x 2, stride 1", x, low, 2, 1)
+    yield case("overlap", f"share {high}, 3 x 2, stride (2, 1)", x, high,
+               (3, 2), (2, 1))  # fmt: skip
+    yield case("ties", "all cells are 0", np.zeros(draw.sizes(1, 2, 4, 7)),
+               high, (2, 3))  # fmt: skip
+    yield case("ties", "many ties, windows that overlap",
+               draw.ties(draw.sizes(2, 3, 4, 6)), low, (2, 3),
+               (2, 1))  # fmt: skip
 
 
-def places(indices, input_shape, window, width=None):
-    """Return row and column of each maximum in its window.
+mixed_backward = Check(
+    mixture_gradient, mixed_gradients,
+    draw=lambda dout, x, share, *o: gradient_picture(x, dout, *o),
+    mistakes=[
+        *shares(mixture_gradient),
+        ("average-not-divided", "the average's part is not divided: each cell "
+         "of a window gets one PH * PW-th of it", 2,
+         but(mixture_gradient, divide=False)),
+        ("overwrites", "where windows overlap, a later gradient has replaced "
+         "an earlier one: gradients add, so `+=` and not `=`", 2,
+         but(mixture_gradient, add=False)),
+        ("unpooled", "the maximum's part comes from unpooling, which assigns; "
+         "where a cell wins in several windows, gradients add", 2, unpooled),
+        *((f"dtype-of-{name}", "the fractions are cut off: dx is made in the "
+           f"dtype of {name}. Gradients are floats", None,
+           but(mixture_gradient, dtype=dtype_of))
+          for name, dtype_of in {"x": lambda x: x.dtype,
+                                 "dout": lambda dout: dout.dtype}.items()),
+        *families.ties(mixture_gradient, 2, without={"ties-overwrite"}),
+        *families.stride(mixture_gradient, 2, without={"stride-turned"}),
+    ],
+)  # fmt: skip
 
-    `width` is the number of cells that a row is taken to have.
-    """
+
+# 7.3
+def agreeing(scores, moved, count=lambda agree: agree.all(axis=0).mean(),
+             classes=(-1, -1)):  # fmt: skip
+    """Compare the answers of copies and images; count gets (S, N)."""
+    first, second = classes
+    agree = moved.argmax(axis=second) == scores.argmax(axis=first)
+    return float(count(agree))
+
+
+def seen_again(draw):
+    """Make calls of same_answer."""
+
+    def case(part, S, N, K):
+        answers = draw.rng.integers(0, K, N)
+        change = draw.rng.integers(1, K, (S, N))
+        change[draw.rng.random((S, N)) < 0.8] = 0
+        change[:, :3] = 0
+        change[:, 0] = 1  # the copies agree, wrongly
+        change[-1, 1] = change[0, 2] = 1  # one copy alone disagrees
+        scores, moved = (
+            draw.rng.normal(-9, 1, (*a.shape, K)) + 5 * np.eye(K)[a]
+            for a in (answers, (answers + change) % K)
+        )
+        scores[0] += 3  # argmax over the images shows
+        copies = "1 copy" if S == 1 else f"{S} copies"
+        return part, f"{copies} of {N} images, {K} classes", scores, moved
+
+    yield case("one", 1, *draw.sizes(9, 5))
+    yield case("one", 1, *draw.sizes(40, 10))
+    yield case("several", *draw.sizes(4, 20, 3))
+    yield case("several", *draw.sizes(2, 7, 5))
+    yield case("several", *draw.sizes(8, 60, 10))
+
+
+same_answer = Check(
+    agreeing, seen_again,
+    mistakes=[
+        *((key, says, hint, lambda *a, how=how: agreeing(*a, how))
+          for key, says, hint, how in (
+            ("pairs", "this is the share of agreeing pairs; an image counts "
+             "only if *all* of its copies agree", 2, np.mean),
+            ("any", "one agreeing copy is enough here; all of them have to "
+             "agree", 2, lambda agree: agree.any(axis=0).mean()),
+            ("most", "here most of the copies are enough; all of them have to "
+             "agree", 2, lambda agree: (agree.mean(axis=0) > 0.5).mean()),
+            ("copies-counted", "here all images of a copy have to agree; "
+             "asked is the share of images for which all copies do", 2,
+             lambda agree: agree.all(axis=1).mean()),
+            ("last-copy", "only the last copy is looked at", 2,
+             lambda agree: agree[-1].mean()),
+            ("first-copy", "only the first copy is looked at", 2,
+             lambda agree: agree[0].mean()),
+            ("number", "this is the number of images; the share is asked", 2,
+             lambda agree: agree.all(axis=0).sum()),
+            ("changed", "this is the share of images whose answer changes", 2,
+             lambda agree: 1 - agree.all(axis=0).mean()),
+            ("percent", "this is in percent; a share is a number from 0 to 1",
+             None, lambda agree: 100 * agree.all(axis=0).mean()),
+          )),
+        ("copies-alone", "the copies are compared with one another only; the "
+         "image itself counts as well", 2,
+         lambda scores, moved: agreeing(moved[0], moved)),
+        *((f"over-{what}", "argmax runs over the images; an answer is the "
+           "class with the highest score, the last axis", 1,
+           but(agreeing, classes=classes))
+          for what, classes in {"images": (0, 1), "axis-0": (0, 0)}.items()),
+    ],
+)  # fmt: skip
+
+
+# 7.4
+def won(
+    indices, input_shape, window, width=None, whole=None,
+    place=lambda rows, columns, PH, PW: (rows % PH, columns % PW),
+):  # fmt: skip
+    """Return the share of each place; a row of x is `width` cells wide."""
     PH, PW = pair(window, "window", 1)
-    i, j = np.indices(indices.shape)[2:]
-    start = i * PH * input_shape[3] + j * PW
-    if width is None:
-        return np.divmod(indices - start, input_shape[3])
-    rows, columns = np.divmod(indices, width)
-    return rows % PH, columns % PW
-
-
-def switch_shares(candidate, part=None):
-    """Check exercise 7.4: the share of each place in the window."""
-
-    def right(indices, input_shape, window, at=places, whole=True):
-        rows, columns = at(indices, input_shape, window)
-        shares = np.zeros(pair(window, "window", 1))
-        for a, b in np.ndindex(shares.shape):
-            shares[a, b] = np.sum((rows == a) & (columns == b))
-        return shares / (indices.size if whole is True else whole)
-
-    def case(says, x, window):
-        _, indices = max_pool2d(x, window, return_indices=True)
-        args = indices, x.shape, window
-        a, b = places(*args)
-
-        def draw(place):
-            here = np.sum((a == place[0]) & (b == place[1]))
-            return (
-                f"{here} of {indices.size} maxima stand in row {place[0]}, "
-                f"column {place[1]} of their window"
-            )
-
-        return Case(says, args, right(*args), draw)
-
-    ramp = np.zeros((2, 3, 6, 9)) + np.arange(9)  # the right side wins
-    parts = {
-        "squares": [
-            case("2 x 2 windows, 5 x 8 cells", distinct((2, 3, 5, 8), 1), 2),
-            case("all cells are 0", np.zeros((1, 2, 4, 6)), 2),
-            case("3 x 3 windows, 7 x 11 cells",
-                 distinct((3, 2, 7, 11), 2), 3),
-        ],
-        "rectangles": [
-            case("2 x 3 windows", distinct((2, 3, 5, 10), 3), (2, 3)),
-            case("3 x 2 windows", distinct((3, 2, 7, 9), 4), (3, 2)),
-            case("2 x 3 windows, the right side wins", ramp, (2, 3)),
-        ],
-    }  # fmt: skip
-
-    def by_width(width):
-        return lambda *args: right(
-            *args, at=lambda *args: places(*args, width=width(*args))
-        )
-
-    def crossed(indices, input_shape, window):
-        PH, PW = pair(window, "window", 1)
-        rows, columns = np.divmod(indices, input_shape[3])
-        return rows % PW, columns % PH
-
-    def in_a_row(indices, input_shape, window):
-        PH, PW = pair(window, "window", 1)
-        return np.divmod(indices % (PH * PW), PW)
-
-    def by_height(indices, input_shape, window):
-        PH, PW = pair(window, "window", 1)
-        a, b = places(indices, input_shape, window)
-        return np.divmod(a * PH + b, PW)
-
-    def window_of(indices, input_shape, window):
-        PH, PW = pair(window, "window", 1)
-        rows, columns = np.divmod(indices, input_shape[3])
-        return np.divmod(rows // PH * PW + columns // PW, PW)
-
-    suspects = [
-        Suspect(
-            by_width(lambda indices, shape, window: shape[2]),
-            "each row was counted as H cells, the height; a row of the input "
-            "has W cells.",
-            1,
-        ),
-        Suspect(
-            by_width(lambda indices, shape, window: indices.shape[3]),
-            "each row was counted as OW cells; indices count in the *input* "
-            "plane, whose rows have W cells.",
-            1,
-        ),
-        Suspect(
-            lambda *args: right(*args, at=crossed),
-            "the sides of the window are swapped: rows repeat every PH, "
-            "columns every PW.",
-            2,
-        ),
-        Suspect(
-            lambda *args: right(*args, at=in_a_row),
-            "the cells of a window do not follow one another in the plane: "
-            "take the index apart into row and column first.",
-            1,
-        ),
-        Suspect(
-            lambda *args: right(*args, whole=1),
-            "these are numbers of maxima; divide by how many there are.",
-            3,
-        ),
-        Suspect(
-            lambda indices, *rest: right(
-                indices, *rest, whole=indices[0, 0].size
-            ),
-            "divided by the windows of one plane; there are N * C planes.",
-            3,
-        ),
-        Suspect(
-            lambda *args: right(*args).T,
-            "rows and columns of the result are swapped: it is (PH, PW).",
-            3,
-        ),
-        Suspect(
-            lambda *args: right(*args, at=by_height),
-            "place (a, b) was counted as a * PH + b; a row of the window has "
-            "PW cells.",
-            2,
-        ),
-        Suspect(
-            lambda *args: right(*args, at=window_of),
-            "division tells which window it is; the place in the window is "
-            "the remainder.",
-            2,
-        ),
+    lines = np.divmod(indices, width or input_shape[3])
+    rows, columns = place(*lines, PH, PW)
+    counts = [
+        [np.sum((rows == a) & (columns == b)) for b in range(PW)]
+        for a in range(PH)
     ]
-    judge("switch_shares", candidate, part, parts, suspects, ("PH", "PW"))
+    return np.array(counts) / (whole or indices.size)
+
+
+def switches(draw):
+    """Make calls of switch_shares."""
+
+    def case(part, says, x, window):
+        _, indices = max_pool2d(x, window, return_indices=True)
+        return part, says, indices, x.shape, window
+
+    def numbers(*sizes):
+        return draw.numbers(draw.sizes(*sizes))
+
+    ramp = np.cumsum(np.ones(draw.sizes(2, 3, 7, 11)), axis=3)
+    yield case("squares", "cells left over", numbers(2, 3, 6, 9), 2)
+    yield case("squares", "all are 0", np.zeros(draw.sizes(1, 2, 4, 6)), 2)
+    yield case("squares", "3 x 3 windows", numbers(3, 2, 7, 11), 3)
+    yield case("rectangles", "2 x 3 windows", numbers(2, 3, 5, 10), (2, 3))
+    yield case("rectangles", "3 x 2 windows", numbers(3, 2, 7, 9), (3, 2))
+    yield case("rectangles", "the right side wins", ramp, (2, 3))
+
+
+def counted(indices, input_shape, window):
+    """Return a function that counts the maxima of a place."""
+    found = won(indices, input_shape, window, whole=1)
+
+    def draw(place):
+        a, b = place
+        return (f"{found[place]:g} of {indices.size} maxima stand in row {a}, "
+                f"column {b} of their window")  # fmt: skip
+
+    return draw
+
+
+switch_shares = Check(
+    won, switches, axes=("PH", "PW"), draw=counted,
+    mistakes=[
+        *((f"width-is-{key}", says, 1, but(won, width=width))
+          for key, says, width in (
+            ("height", "each row was counted as H cells, the height; a row of "
+             "the input has W cells", lambda input_shape: input_shape[2]),
+            ("output", "each row was counted as OW cells; indices count in "
+             "the *input* plane, whose rows have W cells",
+             lambda indices: indices.shape[3]),
+            ("kept", "each row was counted as OW * PW cells; those left over "
+             "at its end count, too: it has W cells",
+             lambda indices, window: indices.shape[3] * pair(
+                 window, "window", 1)[1]),
+            ("window", "the cells of a window do not follow one another in "
+             "the plane: take the index apart into row and column first",
+             lambda window: pair(window, "window", 1)[1]),
+          )),
+        *((key, says, 2, lambda *a, how=how: won(*a, place=how))
+          for key, says, how in (
+            ("sides-turned", "the sides of the window are swapped: rows "
+             "repeat every PH, columns every PW",
+             lambda rows, columns, PH, PW: (rows % PW, columns % PH)),
+            ("by-height", "place (a, b) was counted as a * PH + b; a row of "
+             "the window has PW cells",
+             lambda rows, columns, PH, PW: np.divmod(
+                 rows % PH * PH + columns % PW, PW)),
+            ("which-window", "division tells which window it is; the place in "
+             "the window is the remainder",
+             lambda rows, columns, PH, PW: (rows // PH, columns // PW)),
+          )),
+        ("numbers", "these are numbers of maxima; divide by how many there "
+         "are", 3, but(won, whole=1)),
+        ("divided-by-plane", "divided by the windows of one plane; there are "
+         "N * C planes", 3,
+         but(won, whole=lambda indices: indices[0, 0].size)),
+        ("divided-by-cells", "divided by the cells of x; there is one maximum "
+         "for each window", 3,
+         but(won, whole=lambda input_shape: np.prod(input_shape))),
+        ("first-plane", "only the first plane was looked at; there are N * C",
+         3, but(won, indices=lambda indices: indices[:1, :1])),
+        ("result-turned", "rows and columns of the result are swapped: it is "
+         "(PH, PW)", 3, then(won, np.transpose)),
+    ],
+)  # fmt: skip

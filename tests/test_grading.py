@@ -28,6 +28,7 @@ from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.run import Run
 from grading.sample_class import STUDENTS, TROUBLE
+from pooling import check
 from tests.conftest import ROOT, needs
 
 CHAPTER = "01_windows"

@@ -4,7 +4,7 @@ import numpy as np
 
 from pooling import max_pool2d, max_unpool2d, output_size
 from pooling.check import families
-from pooling.check.families import but, then
+from pooling.check.families import but, then, turned
 from pooling.check.im2col import fractions, output_shape, strides
 from pooling.check.table import (
     SEVERAL,
@@ -86,6 +86,15 @@ BY_HEIGHT = ("divided by the height: a row of the window has PW cells, so "
              "place k is cell (k // PW, k % PW)")  # fmt: skip
 FIRST_PLANE = ("all planes were written into the first one: a place counts in "
                "its own plane")  # fmt: skip
+BATCH_WIDE = ("these count through all planes; each plane counts its cells "
+              "from 0")  # fmt: skip
+FROM_1 = "these count from 1; places count from 0"
+
+
+def batch_wide(places, cells):
+    """Count through all planes, each of so many cells."""
+    N, C = places.shape[:2]
+    return places + cells * np.arange(N * C).reshape(N, C, 1, 1)
 
 
 # 4.1
@@ -179,6 +188,13 @@ def memories(draw):
                (2, 1))  # fmt: skip
 
 
+def rows_of_h(y, winners, shape, *options):
+    """Lay the rows of a plane in a line as if they had H cells."""
+    row, column = in_plane(winners, *options)
+    at = np.divmod(row * shape[2] + column, shape[3])
+    return written(y, *at, shape)
+
+
 unpool_local = Check(
     local, memories, exact={"tiles", "rectangles", "overlap"},
     draw=lambda y, winners, shape, *o: winners_of(y, *in_plane(winners, *o)),
@@ -197,8 +213,15 @@ unpool_local = Check(
          "unpooling assigns", 2, lambda *args: local(*args, add=True)),
         ("dtype-float64", "np.zeros makes an array of floats; the result has "
          "the dtype of y", 3, then(local, lambda x: x.astype(float))),
+        ("rows-of-h", "a row of the plane was counted as H cells; it is W "
+         "cells wide", None, rows_of_h),
+        ("from-1", "the places are taken to count from 1; they count from 0",
+         1, but(local, winners=lambda winners: winners - 1)),
+        ("stride-turned", "the two strides are swapped: (rows, columns)", 2,
+         but(local, stride=lambda window, stride: turned(
+             window if stride is None else stride))),
         *families.dtype(local, without={"fractions-rounded"}),
-        *families.stride(local, hint=2),
+        *families.stride(local, hint=2, without={"stride-turned"}),
     ],
 )  # fmt: skip
 
@@ -248,6 +271,13 @@ def all_added(mask, stride, W):
     )
 
 
+def batch_wide_marks(mask, stride, W):
+    """Count the cells of all planes."""
+    top, _ = in_plane(np.zeros(mask.shape[:4], int), mask.shape[4:], stride)
+    H = top.max() + mask.shape[4]
+    return batch_wide(first_marked(mask, stride, W), H * W)
+
+
 def mask_picture(mask, stride, W):
     """Return a function that draws the mask of a window."""
     return lambda place: "the mask of this window:\n" + grid(
@@ -273,7 +303,8 @@ mask_to_indices = Check(
         ("column-first", "this is column * W + row; asked is row * W + "
          "column", 2, but(first_marked, place=lambda: (
              lambda row, column, W: column * W + row))),
-        ("from-1", "these count from 1; places count from 0", 2,
+        ("batch-wide", BATCH_WIDE, 2, batch_wide_marks),
+        ("from-1", FROM_1, 2,
          then(first_marked, lambda places: places + 1)),
         *families.stride(first_marked, hint=2),
     ],
@@ -321,8 +352,9 @@ def wrong_sums(got, stride):
     if not (dout > 0).all():
         return ["not-above-0",
                 f"  the smallest number of dout is {dout.min():g}"]
-    total, sent = broken_unpool_backward(x, dout, 2, stride).sum(), dout.sum()
-    gain = 0 if np.isclose(total, sent) else total - sent
+    total = broken_unpool_backward(x, dout, 2, stride).sum()
+    sent = dout.astype(float).sum()
+    gain = 0 if np.isclose(total, sent, 1e-9, 0) else total - sent
     sums = f"  dx sums to {total:g}, dout to {sent:g}: nothing is "
     if stride == 2:
         return [] if gain > 0 else ["one-mark-each", sums + "gained"]
@@ -382,13 +414,14 @@ def gradients(draw):
 
     def case(part, says, x, f, stride):
         dout = fractions(draw, output_shape(x[None, None], f, stride)[2:])
-        return part, says, x, dout, f, stride
+        return part, says, x, dout * 1.001, f, stride
 
-    few = draw.ties(draw.sizes(6, 7))
+    few = draw.ties(draw.sizes(6, 7)) - 2
     flat = np.full(draw.sizes(4, 6), -5.0)
     yield case("ties", "all cells are equal, side by side", flat, 2, 2)
     yield case("ties", "whole numbers, many ties", few.astype(int), 2, 2)
-    yield case("ties", "an image of bytes", few.astype("u1"), 3, 3)
+    yield case("ties", "an image of bytes", (few + 2).astype("u1"), 3,
+               3)  # fmt: skip
     yield case("overlap", "2 x 2, stride 1", draw.numbers(draw.sizes(3, 4)),
                2, 1)  # fmt: skip
     yield case("overlap", "3 x 3, stride 2", draw.numbers(draw.sizes(9, 7)),
@@ -445,7 +478,8 @@ def wrong_average(got):
     except Exception as error:
         raised = f"{type(error).__name__}: {error}"
         return ["does-not-fit", f"  broken_avg_unpool raised {raised}"]
-    if not np.isclose(x.sum(), y.sum()):
+    y = y.astype(float)
+    if not np.isclose(x.sum(), y.sum(), 1e-9, 1e-9 * abs(y).sum()):
         return []
     return ["one-cell" if f == 1 else "sum-of-0",
             f"  y sums to {y.sum():g}, and so does what comes out"]
@@ -571,13 +605,14 @@ def with_fill(draw):
         y, indices = max_pool2d(x, window, stride, return_indices=True)
         return part, says, y, indices, x.shape, fill
 
-    signed = draw.numbers(draw.sizes(2, 3, 5, 7), below=60) / 4
-    view = draw.numbers(draw.sizes(3, 2, 7, 4), below=99).swapaxes(0, 1)
-    zeros = -draw.ties(draw.sizes(2, 3, 4, 6), 4)
-    whole = draw.rng.integers(-128, 128, draw.sizes(2, 3, 5, 4))
+    # No maximum is 0, but where that is the point.
+    signed = draw.numbers(draw.sizes(2, 3, 5, 7), below=60) / 4 + 1 / 8
+    view = draw.numbers(draw.sizes(3, 2, 7, 4), 99).swapaxes(0, 1) + 1 / 4
+    zeros = 0 - draw.ties(draw.sizes(2, 3, 4, 6), 4)
+    whole = draw.rng.integers(-64, 64, draw.sizes(2, 3, 5, 4)) * 2 + 1
     large = draw.numbers(draw.sizes(1, 2, 6, 4)).astype(int) + 2**62
     low = draw.numbers(draw.sizes(2, 3, 6, 8))
-    yield case("values", "2 x 3, filled with -1", signed, -1, (2, 3))
+    yield case("values", "2 x 3, filled with -9", signed, -9, (2, 3))
     yield case("values", "3 x 2, stride (2, 1), filled with 0.5", view, 0.5,
                (3, 2), (2, 1))  # fmt: skip
     yield case("values", "float32", signed.astype("f4"), -7.25, 2)
@@ -624,7 +659,7 @@ unpool_with = Check(
          known_by(lambda up: up > 0)),
         ("first-plane", FIRST_PLANE, 3, but(filled, planes=0)),
         ("dtype-of-fill", "np.full makes an array of the dtype of the fill, "
-         "so a fill of -1 cuts fractions off; give it the dtype of y", 2,
+         "so a fill of -9 cuts fractions off; give it the dtype of y", 2,
          but(filled, own=False)),
         ("dtype-float64", "the result is an array of float64; give it the "
          "dtype of y", 2, then(filled, lambda x: x.astype(float))),
@@ -637,7 +672,7 @@ unpool_with = Check(
         ("0-times-inf", "0 times inf is NaN: put the fill where it belongs, "
          "instead of multiplying it", 2, multiplied),
         ("from-1", "the indices are taken to count from 1; they count from 0",
-         1, but(filled, indices=lambda indices: indices - 1)),
+         1, then(filled, lambda x: np.roll(x, -1))),
     ],
 )  # fmt: skip
 
@@ -674,8 +709,10 @@ def home(x, depth):
 
 def trips(draw):
     """Make calls of encoder_decoder."""
-    signed = draw.numbers(draw.sizes(2, 3, 8, 16), below=200)
-    odd = draw.numbers((2, 3, *draw.pick((7, 9), (9, 7), (9, 13))), below=99)
+    sizes = *draw.sizes(2, 3), *draw.pick((8, 16), (16, 8), (24, 16))
+    signed = draw.numbers(sizes, below=200) + 1 / 2
+    odd = (2, 3, *draw.pick((7, 9), (9, 7), (9, 13)))
+    odd = draw.numbers(odd, below=99) + 1 / 2
     low = draw.numbers((1, 2, *draw.pick((11, 13), (13, 15), (15, 11))))
     few = draw.ties(draw.sizes(2, 3, 8, 11)).swapaxes(0, 1)
     yield "one", "depth 1", signed, 1
@@ -742,12 +779,6 @@ def searched(places, x, depth):
     return (flat == small[..., None]).argmax(-1)
 
 
-def batch_wide(places, x, depth):
-    """Count the cells of all planes."""
-    N, C, H, W = x.shape
-    return places + H * W * np.arange(N * C).reshape(N, C, 1, 1)
-
-
 encoder_decoder = Check(
     home, trips,
     results={"one": 0, "deep": 0, "odd": 0, "places": 1},
@@ -775,9 +806,11 @@ encoder_decoder = Check(
         ("searched", "these are the first cells of the plane that hold the "
          "number; of equal ones, another may have survived", 3,
          standing(searched)),
-        ("batch-wide", "these count through all planes; each plane counts its "
-         "cells from 0", 3, standing(batch_wide)),
-        ("from-1", "these count from 1; places count from 0", 3,
-         standing(lambda places, *_: places + 1)),
+        ("batch-wide", BATCH_WIDE, 3, standing(
+            lambda places, x, depth: batch_wide(places, x[0, 0].size))),
+        ("from-1", FROM_1, 3, standing(lambda places, *_: places + 1)),
+        ("level-missing", "one pooling is missing: it is pooled `depth` "
+         "times", 1, but(home, depth=lambda depth: depth - 1)),
+        *families.order(home),
     ],
 )  # fmt: skip

@@ -533,7 +533,94 @@ def mask_bytes(N, C, H, W, window, stride):
 
 # -- chapter 4 ----------------------------------------------------------------
 
-# unpooling
+
+def unpool_by_hand():
+    x, dx = np.zeros((4, 4), int), np.zeros((4, 4), int)
+    for k, value, gradient in ((6, 8, 1), (6, 8, 2), (12, 9, 5), (15, 11, 7)):
+        x[k // 4, k % 4] = value
+        dx[k // 4, k % 4] += gradient
+    return x, dx
+
+
+def unpool_local(y, winners, output_shape, window, stride=None):
+    x = np.zeros(output_shape, y.dtype)
+    for place, cells in positions(output_shape, window, stride):
+        x[*place[:2], *cells[winners[place]]] = y[place]
+    return x
+
+
+def mask_to_indices(mask, stride, W):
+    SH, SW = sides(stride)
+    places = np.full(mask.shape[:4], -1)
+    for n, c, i, j, a, b in np.argwhere(mask).tolist():  # in this order
+        if places[n, c, i, j] < 0:
+            places[n, c, i, j] = (SH * i + a) * W + SW * j + b
+    return places
+
+
+def showing_sums(answer, stride):
+    """Each marked cell holds the gradient of its last window."""
+    x, dout = map(np.asarray, answer)
+    dx, windows = {}, list(positions((1, 1, *x.shape), 2, stride))
+    if dout.shape != tuple(1 + k for k in windows[-1][0][2:]):
+        return False
+    for (*_, i, j), cells in windows:
+        for cell in cells:
+            if x[cell] == max(x[other] for other in cells):
+                dx[cell] = float(dout[i, j])
+    gain = math.fsum(dx.values()) - math.fsum(dout.flat)
+    return bool((dout > 0).all()) and (gain > 0 if stride == 2 else gain < 0)
+
+
+def mended_unpool_backward(x, dout, f, stride):
+    return max_backward(x[None, None], dout[None, None], f, stride)[0, 0]
+
+
+def showing_average(answer):
+    """Each cell of a window holds the whole value of y."""
+    y, f, (h, w) = answer
+    if y.shape[0] * f > h or y.shape[1] * f > w:
+        return False
+    return math.fsum([*y.flat] * f * f) != math.fsum(y.flat)
+
+
+def avg_unpool_mended(y, f, output_shape, stride):
+    x = np.zeros(output_shape)
+    h, w = output_shape
+    for i, j in np.ndindex(y.shape):
+        cells = [
+            (r, k)
+            for r in range(stride * i, min(stride * i + f, h))
+            for k in range(stride * j, min(stride * j + f, w))
+        ]
+        for cell in cells:
+            x[cell] += y[i, j] / len(cells)
+    return x
+
+
+def unpool_with(y, indices, output_shape, fill):
+    N, C, H, W = output_shape
+    x = [[[[fill] * W for _ in range(H)] for _ in range(C)] for _ in range(N)]
+    for n, c, i, j in np.ndindex(y.shape):
+        k = int(indices[n, c, i, j])
+        x[n][c][k // W][k % W] = y[n, c, i, j].item()
+    return np.array(x, y.dtype)
+
+
+def encoder_decoder(x, depth):
+    W, shape = x.shape[3], x.shape
+    homes = {place: place for place in np.ndindex(shape)}
+    for _ in range(depth):
+        above, homes = homes, {}
+        for place, cells in positions(shape, 2):
+            four = [above[*place[:2], *cell] for cell in cells]
+            homes[place] = max(four, key=x.__getitem__)
+        shape = tuple(1 + last for last in max(homes))
+    up, places = np.zeros(x.shape), np.zeros(shape, int)
+    for place, (n, c, row, column) in homes.items():
+        up[n, c, row, column] = x[n, c, row, column]
+        places[place] = row * W + column
+    return up, places
 
 # -- chapter 5 ----------------------------------------------------------------
 

@@ -511,7 +511,7 @@ def partials(draw):
     yield from both("shape", "no padding", whole, 4, 3, pad=False)
     yield from both("gaps", "gaps between windows of 1", image(8, 9, 3), 1, 3)
     yield from both("gaps", "gaps between windows of 2",
-                    image(6, 7, 3) / 4, 2, 3)  # fmt: skip
+                    image(6, 7, 3) / 4, 2, 3, methods=("mean", "max"))
 
 
 def unmended(x, *args):
@@ -733,10 +733,10 @@ def memory(N, C, H, W, window, stride, count=None, sizes=(8, 1, 8),
 def masks(draw):
     """Make calls of mask_bytes."""
     yield "plane", "windows that overlap", 1, 1, *draw.sizes(12, 16), 5, 2
-    yield ("plane", "windows side by side", 1, 1, *draw.sizes(7, 13), (2, 4),
+    yield ("plane", "windows side by side", 1, 1, *draw.sizes(7, 15), (2, 4),
            (2, 4))  # fmt: skip
     yield "plane", "stride 1", 1, 1, *draw.pick((64, 64), (48, 48)), 3, 1
-    yield "batch", "two pairs", *draw.sizes(2, 3, 9, 13), (3, 2), (2, 1)
+    yield "batch", "two pairs", *draw.sizes(2, 3, 9, 14), (4, 2), (2, 1)
     yield "batch", "a large batch", *draw.sizes(32, 64, 112, 98), 3, 2
 
 

@@ -448,6 +448,12 @@ mended_unpool_backward = Check(
         ("fractions-cut", "the fractions are cut off: dx has to hold floats, "
          "whatever x holds", None,
          lambda x, *o: routed(x, *o).astype(x.dtype)),
+        ("start-at-0", "the search for the maximum starts at 0, and no cell "
+         "of a window without a positive number beats that", 3,
+         lambda x, dout, f, stride: routed(
+             x, dout * (pool_images(x, f, stride) > 0), f, stride)),
+        ("minimum", "the gradients went to the smallest cells", 3,
+         lambda x, *o: routed(-x.astype(float), *o)),
         *families.ties(routed, hint=2, without={"ties-overwrite"}),
     ],
 )  # fmt: skip

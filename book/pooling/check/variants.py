@@ -214,30 +214,27 @@ softmax_pool2d = Check(
         *((f"beta-{key}", says, 1, but(softened, beta=beta))
           for key, says, beta in [
             ("ignored", "beta is not used: the weights are exp(beta * v)", 1),
-            ("turned", "the exponent is -beta * v: so the small values weigh "
-             "most", lambda beta: -beta),
+            ("turned", "this is exp(-beta * v): the small values weigh most",
+             lambda beta: -beta),
             ("divides", "the exponent is v / beta; it should be beta * v",
              lambda beta: 1 / beta if beta else np.inf),
             ("is-0", "this is the plain average, as if beta were 0", 0),
           ]),
         *shifts(softened, 2),
-        ("nan-to-0", "NaN has become 0, but the window is there: shift the "
-         "values, and no NaN comes up", 2, then(
-             soft(softened, shift=lambda *_: 0), np.nan_to_num)),
-        ("shift-kept", "the shifted values are averaged; the shift belongs "
-         "into the exponent alone", 2, lambda x, beta, *o: (
-             softened(x, beta, *o) - max_pool2d(x, *o))),
+        ("nan-to-0", "NaN has become 0; shift the values, and none comes up",
+         2, then(soft(softened, shift=lambda *_: 0), np.nan_to_num)),
+        ("shift-kept", "the shifted values are averaged; shift the exponent "
+         "alone", 2, lambda x, b, *o: softened(x, b, *o) - max_pool2d(x, *o)),
         *((f"divided-{key}", says, 1, soft(softened, **how))
           for key, says, how in [
             ("not", "the weights of a window do not sum to 1: divide them by "
              "their sum", {"total": lambda w: 1}),
-            ("by-all", "the weights are divided by the sum over all windows; "
-             "those of *each* window sum to 1", {"total": np.sum}),
-            ("by-rows", "each row of a window sums to 1; the whole window "
-             "should: axis=(-2, -1)",
+            ("by-all", "divided by the sum over all windows; the weights of "
+             "*each* window sum to 1", {"total": np.sum}),
+            ("by-rows", "each row sums to 1; the window should: axis=(-2, -1)",
              {"total": lambda w: w.sum(-1, keepdims=True)}),
-            ("twice", "the weights sum to 1 and their products are averaged "
-             "as well: that divides twice", {"pool": np.mean}),
+            ("twice", "divided twice: the weights sum to 1, and a mean "
+             "divides again", {"pool": np.mean}),
           ]),
         ("log-mean-exp", "this is the log-mean-exp, another member of the "
          "family; here the values themselves are averaged", 1, log_mean),
@@ -524,12 +521,11 @@ adaptive_avg_backward = Check(
           for key, says, count in [
             ("1", "each cell gets the whole gradient of its bin; an average "
              "divides by the number of cells", lambda *_: 1),
-            *((key, "divided along one axis only; a bin has rows times "
-               "columns cells", count) for key, count in [
+            *((key, "a bin has rows times columns cells", count)
+              for key, count in [
                   ("rows", lambda rows, columns, *_: rows),
-                  ("columns", lambda rows, columns, *_: columns)]),
-            ("rows-and-columns", "divided by rows + columns; a bin has rows "
-             "times columns cells", lambda a, b, *_: a + b),
+                  ("columns", lambda rows, columns, *_: columns),
+                  ("rows-and-columns", lambda a, b, *_: a + b)]),
             *((key, "divided by one number for all bins; each bin has a size "
                "of its own", count) for key, count in [
                   ("one-size", lambda a, b, H, W, OH, OW: H / OH * (W / OW)),
@@ -586,45 +582,37 @@ def stacks(draw):
                conv)  # fmt: skip
 
 
-def product(layers):
-    """Multiply the fields of the layers."""
-    return int(np.prod([(k - 1) * d + 1 for k, _, d in layers])), seen(
-        layers)[1]  # fmt: skip
-
-
 receptive_field = Check(
     seen, stacks,
     mistakes=[
-        *((key, says, hint, soft(seen, **how))
-          for key, says, hint, how in [
+        *((key, says, hint, soft(seen, grow=grow))
+          for key, says, hint, grow in [
             ("dilation-ignored", "the dilation is not used: it moves the "
-             "cells of a window apart, so that they span more", 2,
-             {"grow": lambda k, j, d: (k - 1) * j}),
-            ("jump-too-early", "the jump is multiplied before it is used. The "
-             "cells of a window are as far apart as the steps *before* the "
-             "layer", 1, {"early": True}),
+             "cells of a window apart", 2, lambda k, j, d: (k - 1) * j),
             ("jump-ignored", "the jump is not used: after a stride, one cell "
-             "more is several input cells more", 1,
-             {"grow": lambda k, j, d: (k - 1) * d}),
-            ("steps-are-cells", "each layer adds one step too many: k cells "
-             "have k - 1 steps between them", 1,
-             {"grow": lambda k, j, d: k * d * j}),
-            ("gap-behind", "a dilated window spans (k - 1) * d + 1 cells, not "
-             "k * d: the last cell has no gap behind it", 2,
-             {"grow": lambda k, j, d: (k * d - 1) * j}),
-            ("start-at-0", "it is one too small: without any layer, a cell "
-             "sees itself", 1, {"start": 0}),
-            ("strides-add", "strides multiply, they do not add", 1,
-             {"widen": lambda j, s, d: j + s}),
-            ("last-stride", "this is the stride of the last layer alone; "
-             "jumps multiply along the layers", 1,
-             {"widen": lambda j, s, d: s}),
-            ("jump-dilated", "a dilation widens the window, not the step from "
-             "one window to the next", 2,
-             {"widen": lambda j, s, d: j * s * d}),
+             "is several of the input", 1, lambda k, j, d: (k - 1) * d),
+            ("steps-are-cells", "each layer adds a step too many: k cells "
+             "have k - 1 between them", 1, lambda k, j, d: k * d * j),
+            ("gap-behind", "a dilated window spans (k - 1) * d + 1 cells: the "
+             "last has no gap behind it", 2, lambda k, j, d: (k * d - 1) * j),
           ]),
+        *((key, says, hint, soft(seen, widen=widen))
+          for key, says, hint, widen in [
+            ("strides-add", "strides multiply, they do not add", 1,
+             lambda j, s, d: j + s),
+            ("last-stride", "this is the stride of the last layer alone; "
+             "jumps multiply", 1, lambda j, s, d: s),
+            ("jump-dilated", "a dilation widens the window, not the step to "
+             "the next one", 2, lambda j, s, d: j * s * d),
+          ]),
+        ("jump-too-early", "the jump is multiplied before it is used; cells "
+         "are as far apart as *before* the layer", 1, soft(seen, early=True)),
+        ("start-at-0", "it is one too small: without any layer, a cell sees "
+         "itself", 1, soft(seen, start=0)),
         ("fields-multiply", "the windows are multiplied; each layer adds its "
-         "steps to the field", 1, product),
+         "steps to the field", 1, lambda layers: (
+             int(np.prod((layers[:, 0] - 1) * layers[:, 2] + 1)),
+             seen(layers)[1])),
         ("layers-turned", "the layers are taken from the last to the first",
          3, lambda layers: seen(layers[::-1])),
         *families.order(seen),
@@ -685,18 +673,16 @@ stochastic_chances = Check(
             ("no-chance", "in a window of zeros nobody has a chance; all of "
              "its cells should have the same", np.nan_to_num),
             ("first-wins", "in a window of zeros the first cell always wins; "
-             "all of its cells should have the same chance", first_wins),
-            ("each-certain", "in a window of zeros each cell has a chance of "
-             "1; together they must have 1",
-             lambda y: np.nan_to_num(y, nan=1)),
+             "each should have the same chance", first_wins),
+            ("each-certain", "in a window of zeros each cell has 1; together "
+             "they must have 1", lambda y: np.nan_to_num(y, nan=1)),
             ("quarters", "1 / 4 is right for four cells; a window has "
              "PH * PW", lambda y: np.nan_to_num(y, nan=1 / 4)),
           ]),
         *((key, says, hint, soft(chances, **how))
           for key, says, hint, how in [
-            ("zeros-are-1", "each 0 counts as a 1, in all windows; elsewhere "
-             "a 0 has no chance", 2,
-             {"weigh": lambda v: np.where(v == 0, 1, v)}),
+            ("zeros-are-1", "each 0 counts as 1; beside others, it has no "
+             "chance", 2, {"weigh": lambda v: np.where(v == 0, 1, v)}),
             ("softmax", "these are softmax weights; here a chance is in "
              "proportion to the value itself", 1,
              {"weigh": lambda v: np.exp(v - v.max(-1, keepdims=True))}),
@@ -706,8 +692,6 @@ stochastic_chances = Check(
              "of their window", 1, {"by": lambda *_, **__: 1}),
             ("by-maximum", "divided by the largest value; the chances of a "
              "window sum to 1", 1, {"by": np.max}),
-            ("by-mean", "divided by the mean; the chances of a window sum to "
-             "1", 1, {"by": np.mean}),
             ("cells-down-first", "the cells of a window are read down its "
              "columns; they are read row by row", 3, {"down": True}),
           ]),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pooling import max_pool2d
+from pooling import avg_pool2d, max_pool2d
 from pooling.check import families
 from pooling.check.families import but, then, turned
 from pooling.check.im2col import fractions, output_shape, strides
@@ -58,9 +58,14 @@ def larger(a, b):
     return np.where(a > b, a, b)
 
 
+def rise(a, b):
+    """Return how much larger a is than b, if it is."""
+    return positive(a - b)
+
+
 def over_relu(a, b):
     """Return the larger; b has lost its sign in a ReLU."""
-    return positive(a - b) + positive(b)
+    return rise(a, b) + positive(b)
 
 
 def in_pairs(first, second):
@@ -83,34 +88,37 @@ max_from_relu = Check(
     largest_of_four, even_images, axes=("N", "C", "H/2", "W/2"),
     draw=lambda x: windows_of(x, 2),
     mistakes=[
-        ("upper-row", "only the upper row of each window counts: a second "
-         "stage joins the two rows", 2, in_pairs(larger, lambda a, b: a)),
-        ("left-column", "only the left column of each window counts: another "
-         "stage joins the two columns", 2,
-         in_pairs(lambda a, b: a, larger)),
-        ("across-alone", "the pairs of columns are joined, those of rows are "
-         "not: this is still as high as x", 2,
-         lambda x: larger(x[..., ::2], x[..., 1::2])),
-        ("maxima-added", "the maxima of two pairs are added; the second stage "
-         "takes the larger of them, as the first did", 2,
-         in_pairs(larger, np.add)),
+        *((key, says, hint, in_pairs(*stages)) for key, says, hint, stages in [
+            ("upper-row", "only the upper row of each window counts: a second "
+             "stage joins the two rows", 2, (larger, lambda a, b: a)),
+            ("left-column", "only the left column of each window counts: "
+             "another stage joins the columns", 2, (lambda a, b: a, larger)),
+            ("maxima-added", "the maxima of two pairs are added; the second "
+             "stage takes the larger of them, too", 2, (larger, np.add)),
+            ("rise-alone", "this is how much larger a is than b; b itself is "
+             "still to be added", 1, (rise, rise)),
+            ("rise-on-a", "the rise from b to a belongs on b, not on a", 1,
+             (lambda a, b: a + rise(a, b),) * 2),
+            ("sign-lost", "a negative b is lost: ReLU(b) is 0 for it. b is "
+             "ReLU(b) - ReLU(-b)", 1, (over_relu, over_relu)),
+            ("sign-lost-of-a", "a negative a is lost: ReLU(a) is 0 for it. a "
+             "is ReLU(a) - ReLU(-a)", 1,
+             (lambda a, b: over_relu(b, a),) * 2),
+            ("sign-lost-down", "a negative b is lost in the second stage: b "
+             "is ReLU(b) - ReLU(-b) in both", 1, (larger, over_relu)),
+            ("sign-turned", "b has lost its sign: it is ReLU(b) - ReLU(-b), "
+             "and not +", 1, (lambda a, b: rise(a, b) + abs(b),) * 2),
+        ]),
         ("one-stage", "one stage for all four cells adds up every rise over "
-         "the first cell. Two cells at a time: first pairs, then pairs of "
-         "those", 2, one_stage),
-        ("rise-alone", "this is how much larger a is than b; b itself is "
-         "still to be added", 1,
-         in_pairs(lambda a, b: positive(a - b), lambda a, b: positive(a - b))),
-        ("difference", "this is the distance of two numbers, and not the "
-         "larger one", 1, in_pairs(*(lambda a, b: abs(a - b),) * 2)),
+         "the first. First join pairs, then pairs of those", 2, one_stage),
         ("negative-is-0", "negative maxima have become 0: the last ReLU cuts "
          "them off. Who carries a negative b?", 1,
          then(largest_of_four, positive)),
-        ("sign-lost", "a negative b is lost: ReLU(b) is 0 for it. b is "
-         "ReLU(b) - ReLU(-b)", 1, in_pairs(over_relu, over_relu)),
-        ("sign-lost-down", "a negative b is lost in the second stage: b is "
-         "ReLU(b) - ReLU(-b) in both", 1, in_pairs(larger, over_relu)),
         ("minimum", "these are the minima: has a - b become b - a, or + "
          "become -?", 1, lambda x: -max_pool2d(-x, 2)),
+        ("average", "this is the average", 1, lambda x: avg_pool2d(x, 2)),
+        ("stride-is-1", "these are the windows of stride 1; here they stand "
+         "side by side", 2, lambda x: max_pool2d(x, 2, 1)),
     ],
 )  # fmt: skip
 
@@ -129,9 +137,11 @@ def sum_of(weights):
     return weights.sum(CELLS, keepdims=True)
 
 
-def softmax_weights(view, beta, shift=top_of, total=sum_of):
+def softmax_weights(
+    view, beta, shift=lambda view, beta: beta * top_of(view), total=sum_of
+):
     """Return exp(beta * value) of each window, divided by `total`."""
-    weights = np.exp(beta * (view - shift(view)))
+    weights = np.exp(beta * view - shift(view, beta))
     return weights / total(weights)
 
 
@@ -158,11 +168,11 @@ def soft_cases(draw):
     yield "values", "beta 0.5, stride (2, 1)", x, 0.5, (3, 5), (2, 1)
     yield "values", "beta 4, x is a transposed view", view, 4, 2
     yield "large", "values around 1000", x + 1000, 1, 2
-    yield "large", "values around -1000", x - 1000, 1, (2, 3), 1
+    yield "large", "values around -1000", x - 1000, 0.25, (2, 3), 1
     yield ("large", "windows around 0, -1000 and 1000, side by side",
            far_apart(draw, APART), 1, 2)  # fmt: skip
     yield ("large", "1000 and -1000 in one window",
-           far_apart(draw, APART[2:]), 1, (2, 3), 1)  # fmt: skip
+           far_apart(draw, APART[2:]), 2, (2, 3), 1)  # fmt: skip
 
 
 def soft(function, **how):
@@ -176,16 +186,18 @@ def shifts(function, hint):
             for key, says, shift in [
         ("unshifted", "exp of a large number is infinity, exp of a very "
          "negative one 0: then inf / inf or 0 / 0 is NaN. Shift the values "
-         "first", lambda view: 0),
+         "first", lambda view, beta: 0),
         ("shifted-by-all", "the values are shifted by the maximum of all x; a "
-         "window far below it has weights of 0 only. Take each window's own "
-         "maximum", np.max),
-        ("shifted-too-little", "less than the maximum is subtracted: "
-         "exponents can still be large, and exp of them infinity. Take each "
-         "window's maximum", lambda view: view.min(CELLS, keepdims=True)),
-        ("shifted-by-rows", "each row of a window is shifted by its own "
-         "maximum; all its cells need the same shift: axis=(-2, -1)",
-         lambda view: view.max(-1, keepdims=True)),
+         "window far below it has weights of 0. Take each window's own",
+         lambda view, beta: beta * np.max(view)),
+        ("shifted-too-little", "less than the maximum is subtracted, so an "
+         "exponent can be large. Take each window's maximum",
+         lambda view, beta: beta * view.min(CELLS, keepdims=True)),
+        ("shift-not-scaled", "beta is missing in the shift: it is "
+         "exp(beta * (v - top))", lambda view, beta: top_of(view)),
+        ("shifted-by-rows", "each row of a window has a shift of its own; "
+         "all cells need the same: axis=(-2, -1)",
+         lambda view, beta: beta * view.max(-1, keepdims=True)),
     ]]  # fmt: skip
 
 
@@ -199,27 +211,35 @@ softmax_pool2d = Check(
     softened, soft_cases, axes=("N", "C", "OH", "OW"),
     draw=lambda x, beta, *o: windows_of(x, *o),
     mistakes=[
-        ("beta-ignored", "beta is not used; the weights are exp(beta * v)", 1,
-         but(softened, beta=1)),
+        *((f"beta-{key}", says, 1, but(softened, beta=beta))
+          for key, says, beta in [
+            ("ignored", "beta is not used: the weights are exp(beta * v)", 1),
+            ("turned", "this is exp(-beta * v): the small values weigh most",
+             lambda beta: -beta),
+            ("divides", "the exponent is v / beta; it should be beta * v",
+             lambda beta: 1 / beta if beta else np.inf),
+            ("is-0", "this is the plain average, as if beta were 0", 0),
+          ]),
         *shifts(softened, 2),
-        ("not-divided", "the weights of a window do not sum to 1: divide them "
-         "by their sum", 1, soft(softened, total=lambda w: 1)),
-        ("divided-by-all", "the weights are divided by the sum over all "
-         "windows; those of *each* window sum to 1", 1,
-         soft(softened, total=np.sum)),
-        ("divided-by-rows", "the weights of each row of a window sum to 1; "
-         "those of the whole window should: axis=(-2, -1)", 1,
-         soft(softened, total=lambda w: w.sum(-1, keepdims=True))),
-        ("divided-twice", "the weights sum to 1 and their products are "
-         "averaged as well: that divides twice", 1,
-         soft(softened, pool=np.mean)),
+        ("nan-to-0", "NaN has become 0; shift the values, and none comes up",
+         2, then(soft(softened, shift=lambda *_: 0), np.nan_to_num)),
+        ("shift-kept", "the shifted values are averaged; shift the exponent "
+         "alone", 2, lambda x, b, *o: softened(x, b, *o) - max_pool2d(x, *o)),
+        *((f"divided-{key}", says, 1, soft(softened, **how))
+          for key, says, how in [
+            ("not", "the weights of a window do not sum to 1: divide them by "
+             "their sum", {"total": lambda w: 1}),
+            ("by-all", "divided by the sum over all windows; the weights of "
+             "*each* window sum to 1", {"total": np.sum}),
+            ("by-rows", "each row sums to 1; the window should: axis=(-2, -1)",
+             {"total": lambda w: w.sum(-1, keepdims=True)}),
+            ("twice", "divided twice: the weights sum to 1, and a mean "
+             "divides again", {"pool": np.mean}),
+          ]),
         ("log-mean-exp", "this is the log-mean-exp, another member of the "
-         "family; here the values themselves are averaged, with weights", 1,
-         log_mean),
+         "family; here the values themselves are averaged", 1, log_mean),
         ("maximum", "this is the maximum of each window", 1,
          lambda x, beta, *o: max_pool2d(x, *o)),
-        ("average", "this is the plain average: each cell counts with its "
-         "weight", 1, but(softened, beta=0)),
         *families.stride(softened, hint=3),
         *families.window(softened),
     ],
@@ -251,7 +271,7 @@ def soft_gradients(draw):
         dout = fractions(draw, output_shape(x, window, stride))
         return part, says, dout, x, beta, window, stride
 
-    x = draw.numbers(draw.sizes(2, 3, 7, 10), below=210) / 64
+    x = draw.numbers(draw.sizes(2, 3, 7, 13), below=270) / 64
     yield case("values", "beta 2, cells left over", x, 2, (2, 3))
     yield case("values", "beta 0: equal shares", x, 0, (3, 2))
     yield case("values", "beta 0.5, gaps between windows", x, 0.5, (2, 1),
@@ -259,12 +279,12 @@ def soft_gradients(draw):
     yield case("overlap", "stride 1", x, 1, 2, 1)
     yield case("overlap", "beta 2, stride (2, 1)", x, 2, (3, 4), (2, 1))
     yield case("large", "values around 1000", x + 1000, 1, 2)
-    yield case("large", "values around -1000, overlapping", x - 1000, 1,
+    yield case("large", "values around -1000, overlapping", x - 1000, 0.25,
                (2, 3), (1, 2))  # fmt: skip
     yield case("large", "windows around 0, -1000 and 1000, side by side",
                far_apart(draw, APART), 1, 2)  # fmt: skip
     yield case("large", "1000 and -1000 in one window",
-               far_apart(draw, APART[2:]), 1, (2, 3), 1)  # fmt: skip
+               far_apart(draw, APART[2:]), 2, (2, 3), 1)  # fmt: skip
 
 
 softmax_pool2d_backward = Check(
@@ -277,8 +297,8 @@ softmax_pool2d_backward = Check(
          but(softened_back, add=False)),
         *((key, says, 1, soft(softened_back, share=share))
           for key, says, share in [
-            ("weights-alone", "each cell gets its weight, as if the weights "
-             "were fixed; they change with the cell too",
+            ("weights-alone", "each cell gets its weight, as if that were "
+             "fixed; it changes with the cell, too",
              lambda w, v, y, beta: w),
             ("beta-missing", "beta is missing: the share is "
              "w * (1 + beta * (v - y))",
@@ -286,9 +306,12 @@ softmax_pool2d_backward = Check(
             ("1-missing", "the 1 is missing: the value counts as well, not "
              "only what it does to the weights",
              lambda w, v, y, beta: w * beta * (v - y)),
-            ("weight-missing", "the weights are missing: the share is "
+            ("w-for-1-alone", "w is a factor of all that follows: "
              "w * (1 + beta * (v - y))",
-             lambda w, v, y, beta: 1 + beta * (v - y)),
+             lambda w, v, y, beta: w + beta * (v - y)),
+            ("w-without-1", "w is a factor of the 1, too: "
+             "w * (1 + beta * (v - y))",
+             lambda w, v, y, beta: 1 + w * beta * (v - y)),
             ("sign-turned", "the sign is turned: a cell above y gets more "
              "than its weight, so v - y and not y - v",
              lambda w, v, y, beta: w * (1 + beta * (y - v))),
@@ -300,20 +323,14 @@ softmax_pool2d_backward = Check(
             ("maximum", "the largest cell gets all, which is maximum pooling",
              lambda w, v, y, beta: 1.0 * (v == top_of(v))),
           ]),
-        ("beta-in-weights-missing", "beta is missing in the weights; they are "
-         "exp(beta * v)", 1, lambda dout, x, beta, *o: softened_back(
-             dout, x, 1, *o, share=lambda w, v, y, _: share_of(
-                 w, v, y, beta))),
         ("dout-ignored", "dout is not used: a window's shares are multiplied "
          "with its gradient", 2,
          but(softened_back, dout=lambda dout: np.ones(dout.shape))),
         *((key, "window (i, j) starts at row i * SH, column j * SW: " + says,
            2, but(softened_back, at=at)) for key, says, at in [
-            ("stride-is-window", "not at i * PH, j * PW",
-             lambda window: window),
-            ("starts-at-i-j", "not at i, j", 1),
-            ("stride-turned", "the strides are swapped",
-             lambda stride: turned(stride)),
+            ("stride-is-window", "not at i * PH", lambda window: window),
+            ("starts-at-i-j", "not at i", 1),
+            ("stride-turned", "not at i * SW", lambda stride: turned(stride)),
         ]),
     ],
 )  # fmt: skip
@@ -325,12 +342,13 @@ BLUR = np.outer(LINE, LINE)
 MIDDLE = np.outer([0, 1, 0], LINE)
 
 
-def blurred(x, stride=2, weights=BLUR, mode="reflect", first=0, early=False):
+def blurred(
+    x, stride=2, weights=BLUR, mode="reflect", first=0, early=False, behind=1
+):
     """Blur with 3 x 3 weights and keep every stride-th row and column."""
     if early:
         x, stride = x[:, :, ::stride, ::stride], 1
-    if mode:
-        x = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), mode=mode)
+    x = np.pad(x, ((0, 0), (0, 0), (1, behind), (1, behind)), mode=mode)
     every = np.broadcast_to(weights, (x.shape[1], 3, 3))
     y = depthwise_conv2d(x, every)
     return y[:, :, first::stride, first::stride]
@@ -376,19 +394,19 @@ blur_pool2d = Check(
     mistakes=[
         *((key, says, hint, but(blurred, **how))
           for key, says, hint, how in [
-            ("subsampled-first", "every second cell is taken first and then "
-             "blurred: what was between them is lost. Blur first, then "
-             "subsample", 1, {"early": True}),
-            ("padded-with-0", "the padding is 0, which darkens the border: "
-             "an image of ones must stay one. Reflect the image instead", 2,
+            ("subsampled-first", "cells are dropped first and then blurred: "
+             "what was between them is lost. Blur first, then subsample", 1,
+             {"early": True}),
+            ("padded-with-0", "the padding is 0, which darkens the border: an "
+             "image of ones must stay one. Reflect the image", 2,
              {"mode": "constant"}),
-            ("edge-repeated", "the padding repeats the edge; reflect means "
-             "that the edge is the mirror: the cell beyond it is the one "
-             "before it", 2, {"mode": "edge"}),
+            ("edge-repeated", "the padding repeats the edge; here the edge is "
+             "the mirror: beyond it stands the cell before it", 2,
+             {"mode": "edge"}),
             ("wrapped", "the padding comes from the other side of the image; "
              "it should reflect at the edge", 2, {"mode": "wrap"}),
-            ("not-padded", "the image has no frame: one row and one column "
-             "on each side reflect it", 2, {"mode": None}),
+            ("padded-before-alone", "a row is missing below and a column on "
+             "the right: each side reflects one", 2, {"behind": 0}),
             ("sum-16", "the weights sum to 16, so the output is 16 times too "
              "bright", 1, {"weights": BLUR * 16}),
             ("sum-4", "the weights sum to 4: 1, 2, 1 is divided by 4 in both "
@@ -401,18 +419,17 @@ blur_pool2d = Check(
              "rows", 1, {"weights": MIDDLE}),
             ("down-alone", "blurred down only; rows need it as much as "
              "columns", 1, {"weights": MIDDLE.T}),
-            ("not-blurred", "every second cell is kept, but nothing is "
-             "blurred", 1, {"weights": np.outer([0, 1, 0], [0, 1, 0])}),
-            ("starts-at-1", "the first row and the first column are kept, "
-             "and then every stride-th", None, {"first": 1}),
+            ("not-blurred", "nothing is blurred: these are cells of x", 1,
+             {"weights": np.outer([0, 1, 0], [0, 1, 0])}),
+            ("starts-at-1", "the first row and column are kept, and then "
+             "every stride-th", None, {"first": 1}),
             ("stride-is-2", "the stride is always 2; use the argument", None,
              {"stride": 2}),
             ("stride-is-1", "this is the whole blurred image: keep every "
              "stride-th row and column", None, {"stride": 1}),
           ]),
         ("channels-together", "the channels are added up; each is blurred for "
-         "itself", 3, lambda x, *o: np.broadcast_to(
-             blurred(x, *o).sum(1, keepdims=True), blurred(x, *o).shape)),
+         "itself", 3, then(blurred, lambda y: y * 0 + y.sum(1)[:, None])),
         *families.dtype(blurred),
     ],
 )  # fmt: skip
@@ -420,15 +437,15 @@ blur_pool2d = Check(
 
 # 5.5
 def shared_by_bins(
-    dout, input_shape, count=lambda rows, columns: rows * columns,
+    dout, input_shape, count=lambda rows, columns, *_: rows * columns,
     bins=adaptive_bins, add=True,
 ):  # fmt: skip
     """Share each gradient among the cells of its bin."""
-    dx = np.zeros(input_shape)
-    (top, bottom), (left, right) = map(bins, dx.shape[2:], dout.shape[2:])
+    dx, sizes = np.zeros(input_shape), (*input_shape[2:], *dout.shape[2:])
+    (top, bottom), (left, right) = map(bins, sizes[:2], sizes[2:])
     for i, j in np.ndindex(dout.shape[2:]):
         cut = dx[:, :, top[i] : bottom[i], left[j] : right[j]]
-        cells = np.float64(count(*cut.shape[2:]))  # may be 0 in a mistake
+        cells = np.float64(count(*cut.shape[2:], *sizes))  # 0 in a mistake
         cut[:] = dout[:, :, i, j, None, None] / cells + (cut if add else 0)
     return dx
 
@@ -442,12 +459,12 @@ def bin_cases(draw):
         return part, says, fractions(draw, (N, C, *bins)), (N, C, *cells)
 
     pick = draw.pick
-    yield case("tiles", " of equal size", 1, 4,
+    yield case("tiles", ", equal", 1, 4,
                *pick(((6, 10), (3, 2)), ((8, 9), (2, 3))))  # fmt: skip
     yield case("tiles", "", 3, 2, pick((4, 5), (6, 7)), (1, 1))
     yield case("overlap", "", 1, 5,
                *pick(((4, 7), (2, 3)), ((9, 8), (3, 5))))  # fmt: skip
-    yield case("overlap", " of several sizes", 1, 2,
+    yield case("overlap", ", unequal", 1, 2,
                *pick(((5, 8), (3, 6)), ((7, 11), (4, 3))))  # fmt: skip
     yield case("overlap", ", more than cells", 1, 4,
                *pick(((2, 3), (3, 5)), ((3, 4), (5, 7))))  # fmt: skip
@@ -474,20 +491,25 @@ def bins_of_a_cell(dout, input_shape):
     return draw
 
 
-def floor_bins(size, out):
-    """Round the ends of the bins down, too."""
-    k = np.arange(out)
-    return k * size // out, (k + 1) * size // out
+def bins_by(start, stop):
+    """Return a function like adaptive_bins; ends in units of size / out."""
+
+    def bins(size, out):
+        k = np.arange(out)
+        return start(k, size, out), stop(k, size, out)
+
+    return bins
 
 
-def equal_bins(size, out):
-    """Make bins of size // out cells and drop the rest."""
-    k = np.arange(out)
-    return k * (size // out), (k + 1) * (size // out)
+def up(k, size, out):
+    """Return k * size / out, rounded up."""
+    return -(-k * size // out)
 
 
-ONE_SIZE = ("divided by one number for all bins; each bin has a size of its "
-            "own")  # fmt: skip
+def down(k, size, out):
+    """Return k * size / out, rounded down."""
+    return k * size // out
+
 
 adaptive_avg_backward = Check(
     shared_by_bins, bin_cases, draw=bins_of_a_cell,
@@ -495,35 +517,34 @@ adaptive_avg_backward = Check(
         ("overwrites", "where bins overlap, a later share has replaced an "
          "earlier one: gradients add, so `+=` and not `=`", 2,
          but(shared_by_bins, add=False)),
-        *((key, says, 1, but(shared_by_bins, count=count))
+        *((f"divided-by-{key}", says, 1, soft(shared_by_bins, count=count))
           for key, says, count in [
-            ("not-divided", "each cell gets the whole gradient of its bin; an "
-             "average divides by the number of cells",
-             lambda: lambda rows, columns: 1),
-            ("divided-by-rows", "divided along one axis only; a bin has rows "
-             "times columns cells", lambda: lambda rows, columns: rows),
-            ("divided-by-columns", "divided along one axis only; a bin has "
-             "rows times columns cells",
-             lambda: lambda rows, columns: columns),
-            ("one-size-cut", ONE_SIZE, lambda dout, input_shape: (
-                lambda *_: np.prod(np.array(input_shape[2:])
-                                   // dout.shape[2:]))),
-            ("one-size", ONE_SIZE, lambda dout, input_shape: (
-                lambda *_: np.prod(np.divide(input_shape[2:],
-                                             dout.shape[2:])))),
-            ("divided-by-bins", "divided by the number of bins; a bin's "
-             "gradient is shared by its cells", lambda dout: (
-                 lambda *_: dout[0, 0].size)),
-            ("divided-by-plane", "the size of a bin is H * W; but a bin holds "
-             "only a part of the plane", lambda input_shape: (
-                 lambda *_: np.prod(input_shape[2:]))),
+            ("1", "each cell gets the whole gradient of its bin; an average "
+             "divides by the number of cells", lambda *_: 1),
+            *((key, "a bin has rows times columns cells", count)
+              for key, count in [
+                  ("rows", lambda rows, columns, *_: rows),
+                  ("columns", lambda rows, columns, *_: columns),
+                  ("rows-and-columns", lambda a, b, *_: a + b)]),
+            *((key, "divided by one number for all bins; each bin has a size "
+               "of its own", count) for key, count in [
+                  ("one-size", lambda a, b, H, W, OH, OW: H / OH * (W / OW)),
+                  ("one-size-cut", lambda a, b, H, W, OH, OW: (
+                      H // OH * (W // OW)))]),
+            ("plane", "the size of a bin is H * W; but a bin holds only a "
+             "part of the plane", lambda a, b, H, W, OH, OW: H * W),
           ]),
-        ("bins-end-early", "the bins end too early: the end of a bin is "
-         "rounded up, so neighbours may share a cell. `adaptive_bins` knows",
-         2, but(shared_by_bins, bins=lambda: floor_bins)),
-        ("bins-of-one-size", "each bin has size // out cells here; nothing is "
-         "left over in adaptive pooling. `adaptive_bins` knows", 2,
-         but(shared_by_bins, bins=lambda: equal_bins)),
+        *((f"bins-{key}", says + ". `adaptive_bins` knows", 2,
+           soft(shared_by_bins, bins=bins)) for key, says, bins in [
+            ("end-early", "the end of a bin is rounded up, so neighbours may "
+             "share a cell", bins_by(down, lambda k, *o: down(k + 1, *o))),
+            ("start-late", "the start of a bin is rounded down, so neighbours "
+             "may share a cell", bins_by(up, lambda k, *o: up(k + 1, *o))),
+            ("of-one-size", "each bin has size // out cells here; nothing is "
+             "left over in adaptive pooling", bins_by(
+                 lambda k, size, out: k * (size // out),
+                 lambda k, size, out: (k + 1) * (size // out))),
+          ]),
         *families.dtype(shared_by_bins),
     ],
 )  # fmt: skip
@@ -547,13 +568,13 @@ def stacks(draw):
         array = np.array(layers, int).reshape(-1, 3)
         return part, f"{says}: {array.tolist()}" if layers else says, array
 
-    k, d = draw.pick(3, 5, 6), draw.pick(4, 3, 2)
-    conv, pool = (k, 1, 1), (2, draw.pick(2, 3), 1)
+    k, d = draw.pick(5, 3, 6), draw.pick(4, 3, 2)
+    conv, pool = (k, 1, 1), (3, 2, 1)
     yield case("dense", "no layer at all")
     yield case("dense", "one convolution", conv)
     yield case("dense", "three convolutions", conv, conv, conv)
     yield case("dense", "pooling between them", conv, pool, conv, pool, conv)
-    yield case("dense", "larger strides", (7, 3, 1), (k, 2, 1), (5, 4, 1))
+    yield case("dense", "larger strides", (6, 3, 1), (k, 2, 1), (2, 2, 1))
     yield case("dilated", "one dilated convolution", (7, 1, d))
     yield case("dilated", "a window of one cell", conv, (1, 1, 5))
     yield case("dilated", "a stack", conv, (k, 1, 2), (k, 1, 4), (k, 1, 8))
@@ -561,45 +582,37 @@ def stacks(draw):
                conv)  # fmt: skip
 
 
-def product(layers):
-    """Multiply the fields of the layers."""
-    return int(np.prod([(k - 1) * d + 1 for k, _, d in layers])), seen(
-        layers)[1]  # fmt: skip
-
-
 receptive_field = Check(
     seen, stacks,
     mistakes=[
-        *((key, says, hint, soft(seen, **how))
-          for key, says, hint, how in [
+        *((key, says, hint, soft(seen, grow=grow))
+          for key, says, hint, grow in [
             ("dilation-ignored", "the dilation is not used: it moves the "
-             "cells of a window apart, so that they span more", 2,
-             {"grow": lambda k, j, d: (k - 1) * j}),
-            ("jump-too-early", "the jump is multiplied before it is used. The "
-             "cells of a window are as far apart as the steps *before* the "
-             "layer", 1, {"early": True}),
+             "cells of a window apart", 2, lambda k, j, d: (k - 1) * j),
             ("jump-ignored", "the jump is not used: after a stride, one cell "
-             "more is several input cells more", 1,
-             {"grow": lambda k, j, d: (k - 1) * d}),
-            ("steps-are-cells", "each layer adds one step too many: k cells "
-             "have k - 1 steps between them", 1,
-             {"grow": lambda k, j, d: k * d * j}),
-            ("gap-behind", "a dilated window spans (k - 1) * d + 1 cells, not "
-             "k * d: the last cell has no gap behind it", 2,
-             {"grow": lambda k, j, d: (k * d - 1) * j}),
-            ("start-at-0", "it is one too small: without any layer, a cell "
-             "sees itself", 1, {"start": 0}),
-            ("strides-add", "strides multiply, they do not add", 1,
-             {"widen": lambda j, s, d: j + s}),
-            ("last-stride", "this is the stride of the last layer alone; "
-             "jumps multiply along the layers", 1,
-             {"widen": lambda j, s, d: s}),
-            ("jump-dilated", "a dilation widens the window, not the step from "
-             "one window to the next", 2,
-             {"widen": lambda j, s, d: j * s * d}),
+             "is several of the input", 1, lambda k, j, d: (k - 1) * d),
+            ("steps-are-cells", "each layer adds a step too many: k cells "
+             "have k - 1 between them", 1, lambda k, j, d: k * d * j),
+            ("gap-behind", "a dilated window spans (k - 1) * d + 1 cells: the "
+             "last has no gap behind it", 2, lambda k, j, d: (k * d - 1) * j),
           ]),
+        *((key, says, hint, soft(seen, widen=widen))
+          for key, says, hint, widen in [
+            ("strides-add", "strides multiply, they do not add", 1,
+             lambda j, s, d: j + s),
+            ("last-stride", "this is the stride of the last layer alone; "
+             "jumps multiply", 1, lambda j, s, d: s),
+            ("jump-dilated", "a dilation widens the window, not the step to "
+             "the next one", 2, lambda j, s, d: j * s * d),
+          ]),
+        ("jump-too-early", "the jump is multiplied before it is used; cells "
+         "are as far apart as *before* the layer", 1, soft(seen, early=True)),
+        ("start-at-0", "it is one too small: without any layer, a cell sees "
+         "itself", 1, soft(seen, start=0)),
         ("fields-multiply", "the windows are multiplied; each layer adds its "
-         "steps to the field", 1, product),
+         "steps to the field", 1, lambda layers: (
+             int(np.prod((layers[:, 0] - 1) * layers[:, 2] + 1)),
+             seen(layers)[1])),
         ("layers-turned", "the layers are taken from the last to the first",
          3, lambda layers: seen(layers[::-1])),
         *families.order(seen),
@@ -630,7 +643,7 @@ def activations(draw):
     x = draw.numbers(shape, below=np.prod(shape) + 5)
     some = x.copy()
     some[..., draw.pick(1, 0) :: 2] = 0
-    sparse = np.where(draw.ties((2, 1, 6, 8), 5) > 3, x[:1, 0, 0, 0], 0)
+    sparse = positive(draw.ties(draw.sizes(2, 1, 6, 8), 8) - 5)
     yield "values", "cells left over", x, (2, 3)
     yield "values", "stride (2, 1)", x, (3, 5), (2, 1)
     yield "values", "zeros in each window", some, 2, 1
@@ -654,31 +667,36 @@ stochastic_chances = Check(
     chances, activations, axes=["N", "C", "OH", "OW", "the last axis"],
     draw=cell_picture,
     mistakes=[
-        ("nan", "0 / 0 is NaN: a window of zeros needs a rule of its own", 2,
-         plainly),
-        ("no-chance", "in a window of zeros nobody has a chance; the chances "
-         "of a window must sum to 1. Give all of its cells the same", 2,
-         then(plainly, np.nan_to_num)),
-        ("first-wins", "in a window of zeros the first cell always wins; give "
-         "all of its cells the same chance", 2, then(plainly, first_wins)),
-        ("each-certain", "in a window of zeros each cell has a chance of 1; "
-         "together they must have 1", 2,
-         then(plainly, lambda y: np.nan_to_num(y, nan=1))),
-        ("zeros-are-1", "each 0 counts as a 1; only in a window of zeros "
-         "should they, elsewhere a 0 has no chance", 2, soft(
-             chances, weigh=lambda v: np.where(v == 0, 1, v))),
-        ("softmax", "these are softmax weights; here a chance is in "
-         "proportion to the value itself", 1, soft(
-             chances, weigh=lambda v: np.exp(v - v.max(-1, keepdims=True)))),
-        ("by-maximum", "divided by the largest value; the chances of a window "
-         "sum to 1", 1, soft(chances, by=np.max)),
-        ("by-mean", "divided by the mean; the chances of a window sum to 1",
-         1, soft(chances, by=np.mean)),
+        *((key, says, 2, then(plainly, change)) for key, says, change in [
+            ("nan", "0 / 0 is NaN: a window of zeros needs a rule of its own",
+             lambda y: y),
+            ("no-chance", "in a window of zeros nobody has a chance; all of "
+             "its cells should have the same", np.nan_to_num),
+            ("first-wins", "in a window of zeros the first cell always wins; "
+             "each should have the same chance", first_wins),
+            ("each-certain", "in a window of zeros each cell has 1; together "
+             "they must have 1", lambda y: np.nan_to_num(y, nan=1)),
+            ("quarters", "1 / 4 is right for four cells; a window has "
+             "PH * PW", lambda y: np.nan_to_num(y, nan=1 / 4)),
+          ]),
+        *((key, says, hint, soft(chances, **how))
+          for key, says, hint, how in [
+            ("zeros-are-1", "each 0 counts as 1; beside others, it has no "
+             "chance", 2, {"weigh": lambda v: np.where(v == 0, 1, v)}),
+            ("softmax", "these are softmax weights; here a chance is in "
+             "proportion to the value itself", 1,
+             {"weigh": lambda v: np.exp(v - v.max(-1, keepdims=True))}),
+            ("equal", "each cell has the same chance; it is in proportion to "
+             "the value", 1, {"weigh": np.ones_like}),
+            ("by-1", "these are the cells themselves: divide them by the sum "
+             "of their window", 1, {"by": lambda *_, **__: 1}),
+            ("by-maximum", "divided by the largest value; the chances of a "
+             "window sum to 1", 1, {"by": np.max}),
+            ("cells-down-first", "the cells of a window are read down its "
+             "columns; they are read row by row", 3, {"down": True}),
+          ]),
         ("by-all", "divided by the sum of all x; the chances of each *window* "
          "sum to 1", 1, lambda x, *o: cells_of(x, *o) / x.sum()),
-        ("cells-down-first", "the cells of a window are read down its "
-         "columns; they are read left to right, then the next row", 3,
-         but(chances, down=True)),
         *families.stride(chances, hint=3),
         *families.window(chances),
     ],

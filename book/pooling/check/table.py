@@ -131,7 +131,8 @@ class Check:
         Parts in which the dtype must be that of the reference.
     rule : callable, optional
         Where several answers are right: rule(result, *arguments) -> [] if
-        this one is, else [key of the mistake, *lines that say more].
+        this one is, else [key of the mistake, *lines that say more]; or
+        {part: such a function}.
     own_hand : collection of str, optional
         The task asks for one's own loops: the names of ready-made routes,
         which are refused beside those of `pooling`.
@@ -234,7 +235,9 @@ class Check:
     def problem(self, case, got, changed=False):
         """Return a key and lines on what is wrong; "", [] if nothing is."""
         if self.rule and got is not None:
-            key, *lines = self.rule(got, *case.args) or [""]
+            rule = self.rule
+            rule = rule[case.part] if isinstance(rule, dict) else rule
+            key, *lines = rule(got, *case.args) or [""]
             return key, lines
         exact, only = case.part in self.exact, self.results.get(case.part)
         key, lines = form(case.expected, got, self.axes, exact, only)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pooling.check import families
-from pooling.check.families import axes_of, but
+from pooling.check.families import axes_of, but, then
 from pooling.check.table import (
     SEVERAL,
     Check,
@@ -174,7 +174,8 @@ def passes(got, window):
     """Follow the passes and look at which cells are seen."""
     got = got.tolist() if isinstance(got, np.ndarray) else got
     lines = form_of_shifts(got, window)
-    known = isinstance(got, SEVERAL) and key_of(SHIFTS, [*got], window)
+    whole = isinstance(got, SEVERAL) and all(map(is_whole, got))
+    known = whole and key_of(SHIFTS, [*got], window)
     if lines:
         return [known or "form", f"  {lines}"]
     lines, seen = [f"  your shifts are {[int(s) for s in got]}"], 1
@@ -203,9 +204,7 @@ def row_windows(draw):
         yield "any", "any number of cells", *draw.sizes(size)
 
 
-doubling_shifts = Check(
-    least_shifts, row_windows, SHIFTS, rule=passes
-)  # fmt: skip
+doubling_shifts = Check(least_shifts, row_windows, SHIFTS, rule=passes)
 
 
 # 6.3
@@ -449,6 +448,8 @@ first_places = Check(
          but(first_cells, height=0)),
         ("bytes", "these are bytes; asked are places, counted in cells", None,
          but(first_cells, item=8)),
+        ("counted-from-1", "places are counted from 0", None,
+         then(first_cells, lambda found: found + 1)),
         *families.window(first_cells),
     ],
 )  # fmt: skip
@@ -559,8 +560,8 @@ def plan_rule(least):
             )
             return [known or "form", f"  {wrong}"]
         plan = [tuple(map(int, step)) for step in got]
-        known, slow = key_of(PLANS, plan, window, pitch), slow_plan(
-            window, pitch)  # fmt: skip
+        known = key_of(PLANS, plan, window, pitch)
+        slow = slow_plan(window, pitch)
         if taps_of(plan) != taps_of(slow):
             return [known or "taps", *sees_others(plan, plane, window)]
         steps = sum(len(least_shifts(cells)) for cells in window)
@@ -629,16 +630,15 @@ PLANS = [
 
 def planes_to_plan(draw):
     """Make calls of faster_plan."""
-    large = (3, 4, 10), (4, 4, 12), (5, 2, 7), (1, 11, 20), (13, 1, 6), (
-        6, 11, 17)  # fmt: skip
-    for part, sizes in (
-        ("twice", large),
-        ("least", (*large, (2, 2, 9), (3, 3, 8), (7, 1, 7))),
+    large = [(3, 4, 10), (4, 4, 12), (5, 2, 7), (1, 11, 20), (13, 1, 6),
+             (6, 11, 17)]  # fmt: skip
+    small = [(2, 2, 9), (3, 3, 8), (7, 1, 6)]
+    for part, says, sizes in (
+        ("twice", "at most half of the work", large),
+        ("least", "the fewest steps", large + small),
     ):
-        for PH, PW, W in sizes:
-            *window, pitch = draw.sizes(PH, PW, W)
-            pitch = max(pitch, W + 3)
-            yield part, "a window and a pitch", tuple(window), pitch
+        for PH, PW, pitch in (draw.sizes(*size) for size in sizes):
+            yield part, says, (PH, PW), pitch
 
 
 faster_plan = Check(
@@ -709,6 +709,8 @@ max_and_distance = Check(
     exact={"values", "distance", "ties"},
     mistakes=[
         ("minimum", "this follows the minimum", None, but(runs, turn=-1)),
+        ("from-0", "the maxima start at 0, which is more than any number "
+         "below 0", None, then(runs, lambda both: (both[0].clip(0), both[1]))),
         ("values-as-float64", "the maxima have the dtype of x", None,
          lambda *a: (runs(*a)[0].astype(float), runs(*a)[1])),
         ("last-of-equals", "of equal maxima the last one is taken; asked is "

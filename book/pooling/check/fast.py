@@ -794,7 +794,7 @@ def landed(dout, distance, input_shape, stride):
             if i * SH * W + j * SW + far == row * W + column:
                 lines.append(f"{dout[n, c, i, j]:g} from window [{i}, {j}], "
                              f"distance {far}")  # fmt: skip
-        return "\n".join(lines)
+        return "\n".join(lines if lines[1:] else ["no gradient ends here"])
 
     return draw
 

@@ -765,7 +765,6 @@ def distances(draw):
     """Make calls of gradient_from_distances."""
 
     def case(part, says, shape, window, stride, dtype="f8"):
-        shape = draw.sizes(*shape)
         view = window_view(draw.numbers(shape), window, stride)
         winners = view.reshape(*view.shape[:4], -1).argmax(axis=-1)
         a, b = np.divmod(winners, window[1])
@@ -773,13 +772,15 @@ def distances(draw):
         dout = draw.numbers(winners.shape, below=30) + 0.5
         return part, says, dout.astype(dtype), far, shape, stride
 
-    yield case("apart", "several planes", (2, 3, 9, 7), (1, 2), (2, 3))
-    yield case("apart", "one plane", (1, 1, 4, 6), (2, 2), (2, 2))
-    yield case("apart", "windows apart, 4-byte floats", (1, 2, 8, 7), (2, 1),
-               (3, 2), "f4")  # fmt: skip
-    yield case("overlap", "stride 1", (1, 1, 5, 6), (3, 3), (1, 1))
-    yield case("overlap", "stride (2, 1)", (2, 3, 7, 5), (3, 2), (2, 1))
-    yield case("overlap", "wide planes", (1, 2, 6, 50), (4, 5), (1, 2))
+    one, some = (1, 1, *draw.sizes(4, 6)), draw.sizes(2, 3, 7, 5)
+    wide = 1, 2, *draw.sizes(6, 50)
+    yield case("apart", "several planes", draw.sizes(2, 3, 9, 7), (1, 2),
+               (2, 3))  # fmt: skip
+    yield case("apart", "one plane", one, (2, 2), (2, 2))
+    yield case("apart", "4-byte floats", some, (2, 1), (3, 2), "f4")
+    yield case("overlap", "one plane, stride 1", one, (3, 3), (1, 1))
+    yield case("overlap", "stride (2, 1)", some, (3, 2), (2, 1))
+    yield case("overlap", "wide planes", wide, (4, 5), (1, 2))
 
 
 def landed(dout, distance, input_shape, stride):

@@ -39,18 +39,18 @@ def networks(draw):
         H, W = (pool**2 * k + more for k, more in zip(cells, left, strict=1))
         return part, says, C, H, W, (F1, F2), classes, pool
 
-    plain, wide, lesson = (
-        ("three channels, no pooling", (3, 8, 20, 5, 4, 7), 1),
-        ("two channels, pooling by 3", (2, 3, 4, 7, 5, 6), 3),
-        ("one channel, pooling by 2", (1, 3, 3, 8, 16, 10), 2),
+    plain, wide, lesson = (  # the lesson's network with seed 0
+        ("no pooling", (3, 8, 20, 5, 4, 7), 1),
+        ("pooling by 3", (2, 3, 4, 7, 5, 6), 3),
+        ("pooling by 2", (1, 3, 3, 8, 16, 10), 2),
     )
     yield case("convolutions", *plain)
     yield case("convolutions", *lesson)
     yield case("dense", *wide)
     yield case("dense", *plain)
     yield case("dense", *lesson)
-    yield case("odd", "pooling by 2", (1, 2, 3, 4, 5, 6), 2, (3, 1))
-    yield case("odd", "pooling by 3", (2, 1, 3, 4, 5, 6), 3, (8, 4))
+    yield case("odd", "cells left over", (1, 2, 3, 4, 5, 6), 2, (3, 1))
+    yield case("odd", "cells left over", (2, 1, 3, 4, 5, 6), 3, (8, 4))
 
 
 count_parameters = Check(

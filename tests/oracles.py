@@ -708,7 +708,90 @@ def stochastic_chances(x, window, stride=None):
 
 # -- chapter 6 ----------------------------------------------------------------
 
-# fast
+
+def pooling_traffic(shape, itemsize, window, stride):
+    comparisons = moved = copied = 0
+    moved += np.zeros(shape).size * itemsize
+    for _, cells in positions(shape, window, stride):
+        comparisons += len(cells) - 1
+        moved += itemsize
+        copied += len(cells) * itemsize
+    return comparisons, moved, copied
+
+
+def doubling_shifts(shifts, window):
+    fewest = 0
+    while 2**fewest < window:
+        fewest += 1
+    seen = {0}
+    for shift in shifts:
+        seen |= {cell + shift for cell in seen}
+    return (len(shifts) <= fewest and all(shift >= 1 for shift in shifts)
+            and seen == set(range(window)))  # fmt: skip
+
+
+def times_added(shifts):
+    reached = [0]  # each pass goes on from a cell itself, and from its copy
+    for shift in shifts:
+        reached += [cell + shift for cell in reached]
+    return np.array([reached.count(p) for p in range(max(reached) + 1)])
+
+
+def cut_rows(size, window, stride, most):
+    left = list(range(0, size - window + 1, stride))
+    windows, rows, done = [], [], 0
+    while left:
+        band = [row for row in left if row + window <= left[0] + most]
+        windows.append([done, done + len(band)])
+        rows.append([band[0], band[-1] + window])
+        done, left = done + len(band), left[len(band) :]
+    return np.array(windows), np.array(rows)
+
+
+def first_places(shape, window, stride):
+    cells = np.arange(np.prod(shape)).reshape(1, *shape)
+    found = windows_from(cells, window, stride)
+    return gathered(((p, seen[0]) for p, seen in found), int)[0]
+
+
+def faster_plan(plan, window, pitch):
+    """Ask for the fewest steps: few enough for both parts."""
+    H = window[0] + 4
+    x = np.random.default_rng(66).permutation(H * pitch)
+    vectors = [x]
+    for left, right, shift in plan:
+        if min(left, right, shift) < 0:
+            return False
+        moved = vectors[right][shift:]
+        n = min(len(vectors[left]), len(moved))
+        vectors.append(np.maximum(vectors[left][:n], moved[:n]))
+    fewest = 0
+    for cells in window:
+        while cells > 1:
+            cells, fewest = (cells + 1) // 2, fewest + 1
+    plane = x.reshape(1, 1, H, pitch)
+    return len(plan) <= fewest and all(
+        i * pitch + j < len(vectors[-1])
+        and vectors[-1][i * pitch + j] == max(cells)
+        for (*_, i, j), cells in windows_from(plane, window, 1)
+    )
+
+
+def max_and_distance(x, window):
+    places = range(len(x) - window + 1)
+    cells = [x[p : p + window].tolist() for p in places]
+    best = [max(run) for run in cells]
+    far = [run.index(most) for run, most in zip(cells, best, strict=True)]
+    return np.array(best, x.dtype), np.array(far, np.uint8)
+
+
+def gradient_from_distances(dout, distance, input_shape, stride):
+    dx = np.zeros(input_shape, dout.dtype)
+    (SH, SW), W = stride, input_shape[3]
+    for n, c, i, j in np.ndindex(dout.shape):
+        down, right = divmod(j * SW + int(distance[n, c, i, j]), W)
+        dx[n, c, i * SH + down, right] += dout[n, c, i, j]
+    return dx
 
 # -- chapter 7 ----------------------------------------------------------------
 

@@ -39,18 +39,18 @@ def networks(draw):
         H, W = (pool**2 * k + more for k, more in zip(cells, left, strict=1))
         return part, says, C, H, W, (F1, F2), classes, pool
 
-    plain, wide, lesson = (
-        ("three channels, no pooling", (3, 8, 20, 5, 4, 7), 1),
-        ("two channels, pooling by 3", (2, 3, 4, 7, 5, 6), 3),
-        ("one channel, pooling by 2", (1, 3, 3, 8, 16, 10), 2),
+    plain, wide, lesson = (  # the lesson's network with seed 0
+        ("no pooling", (3, 8, 20, 5, 4, 7), 1),
+        ("pooling by 3", (2, 3, 4, 7, 5, 6), 3),
+        ("pooling by 2", (1, 3, 3, 8, 16, 10), 2),
     )
     yield case("convolutions", *plain)
     yield case("convolutions", *lesson)
     yield case("dense", *wide)
     yield case("dense", *plain)
     yield case("dense", *lesson)
-    yield case("odd", "pooling by 2", (1, 2, 3, 4, 5, 6), 2, (3, 1))
-    yield case("odd", "pooling by 3", (2, 1, 3, 4, 5, 6), 3, (8, 4))
+    yield case("odd", "cells left over", (1, 2, 3, 4, 5, 6), 2, (3, 1))
+    yield case("odd", "cells left over", (2, 1, 3, 4, 5, 6), 3, (8, 4))
 
 
 count_parameters = Check(
@@ -173,16 +173,24 @@ def shares(right):
 def mixtures(draw):
     """Make calls of mixed_forward."""
     x = draw.numbers(draw.sizes(2, 3, 5, 7), below=40)
-    view = draw.numbers(draw.sizes(3, 2, 8, 5), below=127).swapaxes(2, 3)
+    view = draw.numbers(draw.sizes(3, 2, 8, 5), below=99).swapaxes(2, 3)
     low, high = draw.pick(0.25, 0.3, 0.4), draw.pick(0.75, 0.7, 0.65)
     yield "values", f"share {low}, cells left over", x, low, (2, 3)
     yield "values", "share 1", x, 1, (3, 2)
     yield "values", "share 0", x, 0, (3, 2)
-    yield ("values", f"share {high}, x is a transposed view of int8",
-           view.astype("i1"), high, (2, 3))  # fmt: skip
+    yield ("values", f"share {high}, whole numbers, x is a transposed view",
+           view.astype(int), high, (2, 3))  # fmt: skip
     yield "overlap", f"share {high}, 3 x 2, stride (2, 1)", x, high, (
         3, 2), (2, 1)  # fmt: skip
     yield "overlap", f"share {low}, 2 x 2, stride 1", x, low, 2, 1
+
+
+def together(x, share, *options):
+    """Take the cells of all channels for one window."""
+    most = max_pool2d(x, *options).max(axis=1)
+    mean = avg_pool2d(x, *options).mean(axis=1)
+    y = share * most + (1 - share) * mean
+    return np.stack([y] * x.shape[1], axis=1)
 
 
 mixed_forward = Check(
@@ -199,6 +207,8 @@ mixed_forward = Check(
         *families.stride(mixture, hint=2),
         *families.window(mixture),
         *families.axes(mixture, without={"channels-together"}),
+        ("channels-together", "the channels are taken together; each is "
+         "pooled on its own", None, together),
     ],
 )  # fmt: skip
 
@@ -271,20 +281,21 @@ def seen_again(draw):
         answers = draw.rng.integers(0, K, N)
         change = draw.rng.integers(1, K, (S, N))
         change[draw.rng.random((S, N)) < 0.8] = 0
-        change[:, :3] = 0
+        change[:, :4] = 0
         change[:, 0] = 1  # the copies agree, wrongly
         change[-1, 1] = change[0, 2] = 1  # one copy alone disagrees
         scores, moved = (
             draw.rng.normal(-9, 1, (*a.shape, K)) + 5 * np.eye(K)[a]
             for a in (answers, (answers + change) % K)
         )
+        moved[:, 3] = scores[3]  # to compare scores shows
         scores[0] += 3  # argmax over the images shows
         copies = "1 copy" if S == 1 else f"{S} copies"
         return part, f"{copies} of {N} images, {K} classes", scores, moved
 
-    yield case("one", 1, *draw.sizes(9, 5))
+    yield case("one", 1, *draw.sizes(9, 6))
     yield case("one", 1, *draw.sizes(40, 10))
-    yield case("several", *draw.sizes(4, 20, 3))
+    yield case("several", *draw.sizes(4, 23, 3))
     yield case("several", *draw.sizes(2, 7, 5))
     yield case("several", *draw.sizes(8, 60, 10))
 
@@ -314,6 +325,12 @@ same_answer = Check(
             ("percent", "this is in percent; a share is a number from 0 to 1",
              None, lambda agree: 100 * agree.all(axis=0).mean()),
           )),
+        ("scores-compared", "the scores are compared; an answer is the class "
+         "with the highest one", 1,
+         lambda scores, moved: (moved == scores).all(axis=(0, 2)).mean()),
+        ("lowest-score", "an answer is the class with the highest score, not "
+         "with the lowest", 1,
+         lambda scores, moved: agreeing(-scores, -moved)),
         ("copies-alone", "the copies are compared with one another only; the "
          "image itself counts as well", 2,
          lambda scores, moved: agreeing(moved[0], moved)),
@@ -403,8 +420,15 @@ switch_shares = Check(
              "the window is the remainder",
              lambda rows, columns, PH, PW: (rows // PH, columns // PW)),
           )),
+        ("column-of-plane", "this is the rest of the index itself; take its "
+         "column first, the rest of a row of W cells", 1,
+         lambda indices, shape, window: won(
+             indices, shape, window, place=lambda rows, columns, PH, PW: (
+                 rows % PH, (rows * shape[3] + columns) % PW))),
         ("numbers", "these are numbers of maxima; divide by how many there "
          "are", 3, but(won, whole=1)),
+        ("percent", "these are in percent; a share is a number from 0 to 1",
+         None, but(won, whole=lambda indices: indices.size / 100)),
         ("divided-by-plane", "divided by the windows of one plane; there are "
          "N * C planes", 3,
          but(won, whole=lambda indices: indices[0, 0].size)),

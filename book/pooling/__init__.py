@@ -9,27 +9,27 @@ smaller than the window on each side. A padded cell never wins a maximum. The
 first maximum of a window, row by row, is its winner; a NaN wins over all.
 """
 
-import functools
-
 import numpy as np
 
 from pooling.engine import (
+    adaptive_pool2d_bins,
     avg_pool2d_flat,
     avg_pool2d_flat_backward,
     global_pool2d_flat,
+    lp_pool2d_flat,
     max_pool2d_flat,
     max_pool2d_flat_indices,
     scatter_add_flat,
     scatter_assign_flat,
 )
 from pooling.geometry import (
+    check_axes,
+    flag,
     is_list,
-    mean_dtype,
     output_size,
     pooling_axes,
     whole,
 )
-from pooling.lessons.variants import adaptive_pool2d, lp_pool2d_strided
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -50,9 +50,16 @@ __all__ = [
 _quiet = np.errstate(invalid="ignore", over="ignore")
 
 
+def _holds_mask(value, depth=5):
+    """Tell whether a masked array is in lists, where numpy would lose it."""
+    if depth and isinstance(value, (list, tuple)):
+        return any(_holds_mask(part, depth - 1) for part in value)
+    return np.ma.isMaskedArray(value)
+
+
 def _planes(value, name, shape=None):
     """Return `value` as an array (N, C, rows, columns) of real numbers."""
-    if np.ma.isMaskedArray(value):
+    if _holds_mask(value):
         raise TypeError(
             f"{name} must be a plain array: the mask of a masked array would "
             f"be lost"
@@ -62,14 +69,14 @@ def _planes(value, name, shape=None):
     except ValueError as error:
         raise ValueError(f"{name} must be an array: {error}") from None
     if array.dtype.kind not in "fiu":
+        numbers, way = "floats or integers", f"try {name}.astype(np.uint8)"
+        if name == "indices":
+            numbers, way = "integers", "places, as max_pool2d returns them"
+        way = f"; {way}" if array.dtype == bool else ""
         raise TypeError(
-            f"{name} must hold floats or integers, got dtype {array.dtype}"
+            f"{name} must hold {numbers}, got dtype {array.dtype}{way}"
         )
-    if array.ndim != 4:
-        raise ValueError(
-            f"{name} must have 4 axes (N, C, rows, columns), got shape "
-            f"{array.shape}"
-        )
+    check_axes(array.shape, name)
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(
             f"{name} must have shape {tuple(shape)}, got {array.shape}"
@@ -171,7 +178,9 @@ def max_pool2d(
              [13., 15.]]]])
     """
     x = _planes(x, "x")
-    pool = max_pool2d_flat_indices if return_indices else max_pool2d_flat
+    pool = max_pool2d_flat
+    if flag(return_indices, "return_indices"):
+        pool = max_pool2d_flat_indices
     return pool(
         x, window, stride, padding, dilation=dilation, ceil_mode=ceil_mode
     )
@@ -314,7 +323,7 @@ def avg_pool2d(
         padding,
         dilation=dilation,
         ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
+        count_include_pad=flag(count_include_pad, "count_include_pad"),
     )
 
 
@@ -369,7 +378,7 @@ def avg_pool2d_backward(
         stride,
         padding,
         **geometry,
-        count_include_pad=count_include_pad,
+        count_include_pad=flag(count_include_pad, "count_include_pad"),
     )
 
 
@@ -399,9 +408,7 @@ def adaptive_max_pool2d(x, output_size):
     -----
     Built in chapter 5.
     """
-    x = _full_planes(x)
-    y = adaptive_pool2d(x, output_size, np.max)
-    return y.astype(x.dtype, copy=False)
+    return adaptive_pool2d_bins(_full_planes(x), output_size, "max")
 
 
 @_quiet
@@ -429,10 +436,7 @@ def adaptive_avg_pool2d(x, output_size):
     -----
     Built in chapter 5.
     """
-    x = _full_planes(x)
-    dtype = mean_dtype(x.dtype)
-    wide = functools.partial(np.mean, dtype=np.result_type(dtype, float))
-    return adaptive_pool2d(x, output_size, wide).astype(dtype)
+    return adaptive_pool2d_bins(_full_planes(x), output_size, "average")
 
 
 def global_max_pool2d(x):
@@ -454,7 +458,7 @@ def global_avg_pool2d(x):
     return adaptive_avg_pool2d(x, 1)
 
 
-@_quiet
+@np.errstate(all="ignore")
 def lp_pool2d(
     x, p, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
@@ -493,7 +497,7 @@ def lp_pool2d(
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p}")
     p = float(p) if p < 1e300 else np.inf
-    return lp_pool2d_strided(
+    return lp_pool2d_flat(
         x,
         p,
         window,

@@ -15,7 +15,7 @@ from pooling.engine import (
     adaptive_pool2d_bins,
     avg_pool2d_flat,
     avg_pool2d_flat_backward,
-    global_pool2d_flat,
+    global_max_pool2d_flat,
     lp_pool2d_flat,
     max_pool2d_flat,
     max_pool2d_flat_indices,
@@ -444,10 +444,7 @@ def global_max_pool2d(x):
 
     See `adaptive_max_pool2d` for dtypes and errors. Built in chapters 5 and 6.
     """
-    x = _full_planes(x)
-    if x.size and x.flags.c_contiguous:
-        return global_pool2d_flat(x, np.maximum)
-    return adaptive_max_pool2d(x, 1)
+    return global_max_pool2d_flat(_full_planes(x))
 
 
 def global_avg_pool2d(x):

@@ -127,9 +127,8 @@ class Scratch:
     @classmethod
     def vectors(cls, size, *dtypes):
         """Return a vector of each dtype."""
-        lengths = [
-            -(-size * np.dtype(t).itemsize // PAGE) * PAGE for t in dtypes
-        ]
+        needs = [size * np.dtype(t).itemsize for t in dtypes]
+        lengths = [-(-need // PAGE) * PAGE for need in needs]
         block = getattr(cls.own, "block", None)
         if block is None or block.size < sum(lengths):
             block = np.empty(sum(lengths) + PAGE, np.uint8)
@@ -137,8 +136,8 @@ class Scratch:
             if block.size <= 2 * SCRATCH:  # a larger one is not kept
                 cls.own.block = block
         found = []
-        for length, dtype in zip(lengths, dtypes, strict=True):
-            found.append(block[:length].view(dtype)[:size])
+        for need, length, dtype in zip(needs, lengths, dtypes, strict=True):
+            found.append(block[:need].view(dtype))
             block = block[length:]
         return found
 
@@ -170,7 +169,8 @@ def plane_chunks(x, many):
 # -- tiles --------------------------------------------------------------------
 
 
-class Layout(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Layout:
     """How rows of some planes lie in a vector, padding between them.
 
     With a stride of s, copies go to s vectors, row r to vector r % s: passes
@@ -206,20 +206,26 @@ class Layout(NamedTuple):
                     row, None, self.phases
                 )
 
+    @functools.cached_property
+    def steps(self):
+        """Return the cells from a window to the next: plane, row, column."""
+        line = self.rows.stride // self.phases * self.pitch
+        return self.height * self.pitch, line, self.columns.stride
+
     def starts(self, flat, planes, dtype=None):
         """View the first cells of windows: (planes, OH, OW).
 
         As items of `dtype`, which may be longer than a cell; ValueError if
         the last one reaches over the vector's end.
         """
-        line = self.rows.stride // self.phases * self.pitch
-        steps = self.height * self.pitch, line, self.columns.stride
+        plane, line, step = self.steps
+        size = flat.itemsize
         return np.ndarray(
             (planes, self.rows.out, self.columns.out),
             dtype or flat.dtype,
             flat,
             0,
-            tuple(flat.itemsize * step for step in steps),
+            (size * plane, size * line, size * step),
         )
 
 
@@ -231,15 +237,10 @@ class Block(NamedTuple):
     layout: Layout
 
 
-@functools.lru_cache(maxsize=256)
-def whole_block(rows, columns, phases, lies):
-    """Make the block of all windows: most planes have no other."""
-    windows = slice(0, rows.out), slice(0, columns.out)
-    return make_block(rows, columns, *windows, phases, lies)
-
-
+@functools.lru_cache(maxsize=1024)  # some hundred bytes each
 def make_block(rows, columns, i, j, phases, lies):
     """Lay out the windows i, j; `lies` if it is to be the image's memory."""
+    i, j = slice(*i), slice(*j)
     up, r = part(rows, i)
     across, c = part(columns, j)
     pitch, height = (a.size + max(a.before, a.after) for a in (c, r))
@@ -256,16 +257,16 @@ def cut_blocks(rows, columns, room, phases, lies):
     """Cut a plane into blocks whose vectors have `room`, whole if it fits."""
     tall, wide = (a.before + a.size + a.after for a in (rows, columns))
     tall = -(-tall // phases)
-    if tall * wide <= room:
-        yield whole_block(rows, columns, phases, lies)
-        return
-    reach = -(-rows.reach // phases)
-    # Neighbours share the cells of a window less one: keep blocks large.
-    room = max(room, 4 * reach * columns.reach)
-    wide = min(wide, room // min(tall, 2 * reach))
+    if tall * wide > room:
+        # Neighbours share the cells of a window less one: large blocks.
+        reach = -(-rows.reach // phases)
+        room = max(room, 4 * reach * columns.reach)
+        wide = min(wide, room // min(tall, 2 * reach))
+        tall = room // wide
     for j in runs(columns, wide):
-        for i in runs(rows, room // wide * phases):
-            yield make_block(rows, columns, i, j, phases, lies)
+        for i in runs(rows, tall * phases):
+            ends = (i.start, i.stop), (j.start, j.stop)
+            yield make_block(rows, columns, *ends, phases, lies)
 
 
 PAIRS = {  # by a cell's bytes: integers as long as it, and as a pair of it
@@ -315,6 +316,7 @@ class Tile:
         passes = layout.columns.window.bit_length()  # about, across
         lost = layout.height - layout.rows.out
         plain = layout.rows.stride == layout.phases == 1
+        plain = plain and not layout.columns.before
         return plain and passes * lost > layout.rows.out
 
     def down_to_starts(self, flat, step, spare):
@@ -336,7 +338,7 @@ class Tile:
         np.maximum(top, low, out=free[:size].reshape(shape))
         end = size + layout.columns.before  # what pads the last row's right
         free[size:end] = self.flats[0][: end - size]
-        self.layout = layout._replace(height=out)
+        self.layout = dataclasses.replace(layout, height=out)
         return free[:end], [used, free]
 
     def read(self, flat, out):
@@ -421,7 +423,8 @@ def tiles(
                     flats = [line[begin : begin + size + 1]]
                 else:
                     for inside, lines in copies:
-                        put(inside[: len(some)], some[:, up, across][:, lines])
+                        cells = some[:, up, across][:, lines]
+                        put(inside[: len(some)], cells)
                     flats = [vector[:size] for vector in copied]
                 place = slice(start + first, start + first + len(some))
                 yield Tile(
@@ -709,8 +712,11 @@ def max_pool2d_flat_indices(
         if work != native:
             top[...] = order_halves(top)
         if native.kind == "f":
-            found = y.reshape(tops.shape)[tile.place]
-            restore_bits(found, place, tile.planes, tile.cells)
+            alike, number = top == 0, top.view(native)
+            if with_nan or (work != native and top.max() > 0x7C00):
+                alike |= np.isnan(number)
+            if alike.any():
+                restore_bits(number, place, tile, alike)
     return in_byte_order(y, x.dtype), indices
 
 
@@ -720,17 +726,12 @@ def first_inside(axis):
     return axis.starts() + axis.dilation * first
 
 
-def restore_bits(top, place, planes, cells):
-    """Copy from x what equals another number: -0.0, and each kind of NaN."""
-    alike = top == 0
-    if alike.any():
-        some = planes[:, *cells]
-        if not (np.signbit(some) & (some == 0)).any():
-            alike[...] = False  # as nearly always
-    alike |= top != top
-    if alike.any():
-        row, column = np.divmod(place[alike], planes.shape[2])
-        top[alike] = planes[alike.nonzero()[0], row, column]
+def restore_bits(top, place, tile, alike):
+    """Copy from x where numbers look alike: 0.0 and -0.0, kinds of NaN."""
+    some = tile.planes[:, *tile.cells]
+    if (np.signbit(some) & (some == 0)).any() or np.isnan(top.max()):
+        row, column = np.divmod(place[alike], tile.planes.shape[2])
+        top[alike] = tile.planes[alike.nonzero()[0], row, column]
 
 
 # -- the way back of a maximum ------------------------------------------------
@@ -743,18 +744,18 @@ def scatter_chunks(values, indices, out):
     values, all flat: numpy scatters four times as fast by one index as by
     four. Planes are zeroed just before they are used: they stay in the cache.
     """
-    N, _, H, W = out.shape
+    N, C, H, W = out.shape
     if values.size == 0:
         out[...] = 0
         return
     room = SCRATCH // 32  # bytes that a value's work takes
-    several = max(1, room // values[0].size)
+    size = values[0, 0].size
+    several = max(1, room // (C * size))  # images to copy at a time
     if values.flags.c_contiguous and indices.flags.c_contiguous:
-        several = N  # else so many images are copied at a time
+        several = N  # nothing is copied
     for n in spans(N, several):
-        value, index = (
-            a[n].reshape(-1, a[0, 0].size) for a in (values, indices)
-        )
+        value = values[n].reshape(-1, size)
+        index = indices[n].reshape(-1, size)
         many = max(1, room // value.shape[1])
         planes_of = out[n].reshape(-1, H * W)
         for some in spans(len(value), many):
@@ -1020,7 +1021,7 @@ def spread_by_cuts(dx, dout, rows, columns, divisor, work):
     many = max(1, SCRATCH // (work.itemsize * rows.size * columns.size))
     for q, planes in plane_chunks(dout, many):
         shares = divide(planes, count, dtype=work, casting="same_kind")
-        for axis, line in (1, rows), (2, columns):
+        for axis, line in (2, columns), (1, rows):
             before = (slice(None),) * axis
             shape = list(shares.shape)
             shape[axis] = line.size
@@ -1239,9 +1240,14 @@ def adaptive_pool2d_bins(x, output_size, mode):
     return y
 
 
-def global_pool2d_flat(x, ufunc):
-    """Reduce each plane of x, which must be contiguous, to one number."""
+def global_max_pool2d_flat(x):
+    """Take the maximum of each plane of x (N, C, H, W)."""
     N, C, H, W = x.shape
-    starts = np.arange(0, x.size, H * W)
-    y = ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)
-    return y.astype(x.dtype, copy=False)  # in its byte order
+    y = np.empty((N * C, 1), x.dtype)
+    for q, planes in plane_chunks(x, max(1, len(y))):
+        if planes.flags.c_contiguous:  # one call, however small planes are
+            starts = np.arange(0, planes.size, H * W)
+            y[q, 0] = np.maximum.reduceat(planes.reshape(-1), starts)
+        else:
+            y[q, 0] = planes.max(axis=(1, 2))
+    return y.reshape(N, C, 1, 1)

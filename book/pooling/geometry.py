@@ -1,5 +1,6 @@
 """Geometry: the arguments of a pooling, and where its windows lie."""
 
+import contextlib
 import functools
 import operator
 from typing import NamedTuple
@@ -11,11 +12,11 @@ LARGEST = 2**31 - 1  # far beyond what memory holds along an axis
 
 def whole(value, name, least):
     """Return `value` as an int, or say why it cannot be one."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    number = None
+    if not isinstance(value, (bool, np.bool_)):
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is None:
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")

@@ -3,8 +3,15 @@
 nbgrader reads this file for each of its commands, and so does `make grade`.
 """
 
+import glob
+import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+from nbgrader import utils
+from nbgrader.apps import api
+from nbgrader.converters import base
 
 root = Path(__file__).resolve().parent
 c = get_config()  # noqa: F821 (nbgrader defines it)
@@ -18,6 +25,20 @@ c.CourseDirectory.autograded_directory = "course/autograded"
 c.CourseDirectory.feedback_directory = "course/feedback"
 c.CourseDirectory.db_url = f"sqlite:///{root / 'course' / 'gradebook.db'}"
 (root / "course").mkdir(exist_ok=True)  # sqlite does not make it
+
+
+def found(pattern):
+    """Glob, but take folders that exist for themselves, not for patterns."""
+    folder, _, rest = pattern.rpartition("/")
+    while folder and not os.path.isdir(folder):
+        folder, _, name = folder.rpartition("/")
+        rest = f"{name}/{rest}"
+    return glob.glob(f"{glob.escape(folder)}/{rest}")
+
+
+# Or else nbgrader finds nothing in a project called `pooling [2030]`.
+for module in (api, base, utils):
+    module.glob = SimpleNamespace(glob=found)
 
 # What a learner finds in place of a solution.
 c.ClearSolutions.code_stub = {

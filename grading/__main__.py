@@ -53,7 +53,8 @@ def main(argv=None):
         "--timeout",
         type=int,
         metavar="SECONDS",
-        help="for one cell (default: as in nbgrader_config.py)",
+        help="for one cell, and in proportion for a notebook (default: as in "
+        "nbgrader_config.py)",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="at once (default: all cores)"

@@ -95,7 +95,8 @@ class Course:
     def seconds(self, cell=None):
         """Return the seconds for one cell, and for all of a notebook."""
         settings = self.config.Limits
-        return cell or settings.seconds, settings.seconds_in_all
+        cell = cell or settings.seconds
+        return cell, cell * settings.seconds_in_all / settings.seconds
 
     def place(self, step, student, assignment):
         """Return the folder of a submission at one of nbgrader's steps."""

@@ -42,6 +42,7 @@ class Submission:
     files: dict = field(default_factory=dict)  # name -> bytes, beside it
     repairs: list = field(default_factory=list)
     timestamp: object = None
+    version: str = ""  # of the book that the notebook was handed out with
 
 
 def found(folder):
@@ -128,6 +129,7 @@ def read(folder, assignment, known):
                 "UTC: taken as in time"
             )
     name, notebook = choose(files, assignment, known, submission.repairs)
+    submission.version = notebook.metadata.get("version", "")
     code = sum(len(c.source) for c in notebook.cells if c.cell_type == "code")
     if code > MOST_CODE:
         raise Problem(
@@ -135,6 +137,7 @@ def read(folder, assignment, known):
             f"ask for it without the data that was pasted in"
         )
     files.pop(name, None)
+    leave_out_pip(notebook, submission.repairs)
     submission.files = {
         name: data
         for name, data in files.items()
@@ -142,6 +145,20 @@ def read(folder, assignment, known):
     }
     submission.notebook = align(notebook, known[assignment], submission)
     return submission
+
+
+def leave_out_pip(notebook, repairs):
+    """Make comments of lines that install: here is no network to do it."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source, times = re.subn(
+                r"^(?=[%!] ?(python3? -m )?pip3? install\b)",
+                "#",
+                cell.source,
+                flags=re.M,
+            )
+            if times:
+                repairs.append("left out pip: what the book needs is here")
 
 
 def collect(folder, repairs):
@@ -424,7 +441,13 @@ def upgrade(raw, repairs):
         repairs.append("put line ends back")
     if broken:
         repairs.append(f"left out {broken} cells that hold no text")
-    return nbformat.v4.new_notebook(cells=cells)
+    found = raw
+    for key in ("metadata", "pooling", "version"):
+        found = found.get(key) if isinstance(found, dict) else ""
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    if isinstance(found, str):
+        notebook.metadata["version"] = found[:20]
+    return notebook
 
 
 def pictures(attachments):

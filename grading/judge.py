@@ -12,12 +12,11 @@ import gc
 import io
 import signal
 import socket
-import time
 import traceback
 import warnings
 
 from grading.walls import limit_process
-from grading.wire import Line, Packer, Refused, memory
+from grading.wire import BUSY, Line, Packer, Patience, Refused, memory
 
 HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 MOST_TEXT = 50_000
@@ -67,7 +66,7 @@ class Calls:
 
     def __init__(self, line):
         self.line = line
-        self.deadline = 0.0  # when the test must be over
+        self.patience = None  # with all calls of the test
         self.over = ""  # why no more calls are answered
         self.apply = True  # what a function does to its inputs, here too
 
@@ -94,9 +93,7 @@ class Calls:
         arrays = packer.arrays if packer else []
         try:
             self.line.send(question, packer.blobs if packer else ())
-            answer, blobs = self.line.receive(
-                max(0.01, self.deadline - time.monotonic())
-            )
+            answer, blobs = self.line.receive(self.patience)
         except TimeoutError:
             self.over = OutOfTime(
                 "no answer when the time of this test was up"
@@ -179,7 +176,7 @@ class Work:
         """Judge one submission and send what became of it."""
         job, blobs = line.receive(60)
         student = Line(line.receive_end())
-        signal.alarm(int(8 * job["seconds_in_all"]) + 60)
+        signal.alarm(int(BUSY * job["seconds_in_all"]))
         limit_process()
         try:
             names, made = self.known[job["key"]]
@@ -319,14 +316,24 @@ class Judge:
         finally:
             there.close()
 
-    def seconds(self, most):
+    def patience(self, most):
         """Return how long something may take now."""
         left = self.job["seconds_in_all"] - self.spent
+        seconds = 0.2
         if left > 0:
-            return min(most, max(1, left))
-        if left > -self.job["seconds_in_all"]:
-            return 1
-        return 0.2
+            seconds = min(most, max(1, left))
+        elif left > -self.job["seconds_in_all"]:
+            seconds = 1
+        return Patience(seconds, self.use)
+
+    def use(self):
+        """Return how long the student's processes have waited, and run."""
+        try:
+            self.student.send(["use"])
+            (_, waited, ran), _ = self.student.receive(30)
+            return float(waited), float(ran)
+        except (EOFError, OSError, TimeoutError, Refused, ValueError):
+            return 0, 0
 
     def run_cell(self, number, before):
         """Run a cell; when it ends Python, start afresh; return outputs."""
@@ -339,21 +346,21 @@ class Judge:
             and self.spent > 3 * (self.job["seconds_in_all"])
         ):
             return [error("NotRun", "not run: other cells took too long")]
-        began = time.monotonic()
+        patience = self.patience(most)
         try:
             self.runner.send(["run", source])
-            message, _ = self.runner.receive(self.seconds(most))
-            if time.monotonic() - began > 1:  # slow cells share their time
-                self.spent += time.monotonic() - began
+            message, _ = self.runner.receive(patience)
+            if patience.spent() > 1:  # slow cells share their time
+                self.spent += patience.spent()
             return outputs_in(message)
         except TimeoutError:
             why = "did not end when its time was up"
-            self.spent += time.monotonic() - began
+            self.spent += patience.spent()
             with contextlib.suppress(
                 TimeoutError, EOFError, Refused, OSError, ValueError
             ):
                 self.student.send(["stop", self.pid])
-                message, _ = self.runner.receive(2)
+                message, _ = self.runner.receive(Patience(2, self.use))
                 self.note(number, why)
                 return outputs_in(message)
             self.kill(self.pid)
@@ -383,7 +390,7 @@ class Judge:
                 return
             try:
                 self.runner.send(["run", source])
-                self.runner.receive(self.seconds(self.job["seconds"]))
+                self.runner.receive(self.patience(self.job["seconds"]))
             except (TimeoutError, EOFError, OSError, Refused):
                 self.kill(self.pid)
                 self.spent += 1
@@ -436,11 +443,19 @@ class Judge:
         try:
             self.runner.send(["fork", first])
             self.runner.send_end(there)
-            (_, pid), _ = self.runner.receive(10)
+            (_, pid), _ = self.runner.receive(Patience(10, self.use))
         except (AttributeError, *LOST):
             calls.over = "Python had ended"
         there.close()
         return calls, pid
+
+    def text_of(self, name):
+        """Return the text of the cell that defines an answer."""
+        texts = [self.cells[k]["run"] for k in self.answers()
+                 if name in self.cells[k]["answers"]]  # fmt: skip
+        # Somebody who defined it anew elsewhere is not judged by the text.
+        anew = [c for c in self.cells if f"def {name}(" in c.get("run", "")]
+        return texts[0] if len(texts) == len(anew) == 1 else ""
 
     def test(self, cell, answers, shared, calls, pid):
         """Run one test; return its outputs and its error.
@@ -460,12 +475,13 @@ class Judge:
         outcome = {"error": None, "hidden": False, "value": None, "text": ""}
         if calls.over and pid:
             return {**outcome, "error": LOST_COPY}
-        began = time.monotonic()
-        calls.deadline = began + self.seconds(self.job["seconds"])
+        calls.patience = self.patience(self.job["seconds"])
         for name in (n for n in cell["uses"] if n in answers):
             shared.pop(name, None)
             try:
                 shared[name] = calls.ask("get", name)
+                if isinstance(shared[name], RemoteObject):
+                    shared[name]._text = self.text_of(name)
             except NameError:
                 pass
             except Exception as problem:
@@ -487,7 +503,7 @@ class Judge:
                 outcome["hidden"] = hidden
                 break
         if calls.over:
-            self.spent += time.monotonic() - began
+            self.spent += calls.patience.spent()
             if pid:
                 self.kill(pid)
             if isinstance(calls.over, OutOfTime):

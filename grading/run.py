@@ -18,6 +18,7 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
+from importlib.metadata import version
 from itertools import islice
 from multiprocessing import get_context, parent_process
 
@@ -57,6 +58,7 @@ SUSPICIOUS = {
 }
 
 
+VERSION = version("pooling")  # of the book
 PAGE_SECONDS = 60  # for one page
 SECONDS = 0.5  # between two times that what is graded is saved
 
@@ -326,6 +328,7 @@ class Run:
         try:
             submission = intake.read(folder, assignment, self.assignments)
             stamp = submission.timestamp
+            entry["version"] = submission.version
             job = job_of(
                 submission,
                 self.assignments[assignment],
@@ -443,6 +446,9 @@ class Run:
             seconds=entry.get("seconds"),
         )
         repairs = tuple(entry.get("repairs", ()))
+        if entry.get("version", "") not in ("", VERSION):
+            other = f"of version {entry['version']} of the book, here is"
+            repairs = (*repairs, f"{other} {VERSION}")
         if (student, assignment) not in self.handed_in:
             if not result or entry.get("status") in (None, NOT_GRADED):
                 return row._replace(status=NOTHING)

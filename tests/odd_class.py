@@ -117,8 +117,8 @@ def data(name, change, lost=(), status=REPAIRED, says="", file=NAME):
 
 
 ALL = (
-    "pool_by_hand input_sizes min_pool2d average_kernel pooling_cost "
-    "same_padding showing_input pool2d_mended"
+    "pool_by_hand count_windows input_sizes pool_planes min_pool2d "
+    "average_kernel pooling_cost same_padding showing_input pool2d_mended"
 ).split()
 MIN = ("min_pool2d",)
 
@@ -136,6 +136,7 @@ scratch("star_import", "from numpy import *", REPAIRED)
 scratch("timeit", "%timeit -n1 -r1 1 + 1")
 scratch("magic_that_is_none", "%load_ext nothing_here\n%frobnicate")
 scratch("shell_commands", "!ls\n%cd /\n!echo hi")
+scratch("installs", "%pip install scikit-learn https://example.org/pooling.whl\n!pip install numpy", REPAIRED, says="left out pip")
 scratch("cell_magic", "%%html\n<b>x</b>")
 scratch("bash_magic", "%%bash\necho hi")
 scratch("awaits", "import asyncio\nawait asyncio.sleep(0.01)")
@@ -178,8 +179,8 @@ scratch("shadowed_max", "max = min = sum = 3", REPAIRED, says="without the scrat
 scratch("shadowed_range", "range = list = len = None", REPAIRED)
 scratch("resets", "%reset -f", REPAIRED)
 scratch("deletes_names", "del np, pooling", REPAIRED)
-scratch("rebinds_after", "np = 5", REPAIRED, where=13)
-scratch("overwrites_answer", "min_pool2d = None", where=16)
+scratch("rebinds_after", "np = 5", REPAIRED, where=25)
+scratch("overwrites_answer", "min_pool2d = None", where=28)
 
 
 scratch("sets_print_options", "np.set_printoptions(precision=1)")
@@ -538,7 +539,7 @@ cells("copied_stub_after", copied("def min_pool2d(x, window, stride=None, paddin
 cells("test_deleted", without("min_pool2d-values"), says="put back the test min_pool2d-values")
 cells("test_moved_up", moved("min_pool2d-values", 0), says="moved")
 cells("tests_all_gone", all_tests_gone, says="put back the test")
-cells("answer_moved_down", moved("min_pool2d", 30))
+cells("answer_moved_down", moved("min_pool2d", 42))
 cells("answer_deleted", without("min_pool2d"), MIN, says="put back min_pool2d")
 cells("imports_deleted", lambda nb: nb.cells.pop(1) and None)
 cells("reversed", lambda nb: nb.cells.reverse())
@@ -626,6 +627,8 @@ data("in_a_zip", zipped, says="unpacked all.zip", file="all.zip")
 data("zip_climbs", lambda t: zipped(t, f"../../../{NAME}"), says="unpacked", file="all.zip")
 data("zip_in_a_zip", lambda t: zipped(zipped(t), "inner.zip"), says="unpacked inner.zip", file="all.zip")
 data("zip_with_an_error", zip_with_an_error, None, NOT_GRADED, "cannot be opened", file="all.zip")
+data("other_version", as_json(lambda r: r["metadata"].update(pooling={"version": "0.0.1"})), (), GRADED, "of version 0.0.1 of the book")
+data("version_of_nothing", as_json(lambda r: r["metadata"].update(pooling=[1])), (), GRADED)
 data("version_in_quotes", as_json(lambda r: r.update(nbformat="4")), (), GRADED)
 data("lines_without_ends", as_json(lines_without_ends), says="put line ends back")
 data("script_named_notebook", as_script, says="is a script")

@@ -18,14 +18,7 @@ import pooling
 from pooling.check.strides import pool_published
 from pooling.check.unpooling import broken_avg_unpool
 from pooling.geometry import pooling_axes
-from pooling.lessons.im2col import (
-    MaxPool2D,
-    col2im,
-    im2col,
-    max_gradient_loops,
-    max_pool2d_im2col,
-    numerical_gradient,
-)
+from pooling.lessons.im2col import MaxPool, col2im, im2col, numerical_gradient
 from pooling.lessons.strides import max_mask, pool_images, window_view
 from pooling.lessons.unpooling import (
     avg_unpool2d,
@@ -33,6 +26,7 @@ from pooling.lessons.unpooling import (
     unpool_images,
 )
 from pooling.lessons.windows import pool2d
+from pooling.ties import max_gradient_loops
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 PAGE = (BOOK / "errata.md").read_text()
@@ -191,7 +185,7 @@ def gradients_of_whole_numbers(image, dout, cut, right):
 
 @erratum
 def one_layer_two_uses(first, second, dout, mixed_up, right):
-    layer = MaxPool2D(2)
+    layer = MaxPool(2)
     layer(planes(first))
     layer(planes(second))
     same(layer.backward(planes(dout))[0, 0], mixed_up)
@@ -285,7 +279,7 @@ def a_stride_that_is_not_named(image, usual, meant):
 
 @erratum
 def indices_of_the_window(image, in_window, in_plane):
-    _, winners = MaxPool2D(2, 1, return_index=True)(planes(image))
+    _, winners = MaxPool(2, 1, return_index=True)(planes(image))
     same(winners[0, 0], in_window)
     _, indices = pooling.max_pool2d(planes(image), 2, 1, return_indices=True)
     same(indices[0, 0], in_plane)
@@ -295,7 +289,7 @@ def indices_of_the_window(image, in_window, in_plane):
 def unpooling_of_rectangles(image, pooled, wrong, right):
     PH, PW = 2, 3
     x = planes(image)
-    y, winners = max_pool2d_im2col(x, (PH, PW), 1)
+    y, winners = MaxPool((PH, PW), 1, return_index=True)(x)
     same(y[0, 0], pooled)
     up = np.zeros(x.shape[2:])
     for j, place in enumerate(winners.flat):
@@ -487,7 +481,7 @@ def an_unknown_mode(mode, zeros):
     y = np.zeros((2, 2))  # and neither branch writes
     assert mode not in ("max", "avg")
     same(y, zeros)
-    with pytest.raises(ValueError, match=mode):
+    with pytest.raises(KeyError, match=mode):
         pool2d(counted(3, 3), (2, 2), mode)
 
 

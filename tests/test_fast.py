@@ -5,6 +5,7 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
+import columns as im2col
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ from test_pooling import (
 import pooling
 from pooling import engine, geometry
 from pooling.geometry import Axis, pooling_axes
-from pooling.lessons import im2col, unpooling
+from pooling.lessons import unpooling
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -12,10 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from concurrent.futures import Future
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -30,8 +28,8 @@ from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.run import Run
 from grading.sample_class import STUDENTS, TROUBLE
+from tests.conftest import ROOT, needs
 
-ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = "01_windows"
 SOURCE = ROOT / "solutions" / CHAPTER / f"{CHAPTER}.ipynb"
 FIRST = [s for s in STUDENTS if CHAPTER in s.wrong]
@@ -43,7 +41,8 @@ class Grading:
     """What one run of `python -m grading` said and wrote."""
 
     def __init__(self, course, *options):
-        start = time.monotonic()
+        if "--unsafe" not in options:
+            needs("walls")
         done = subprocess.run(
             [sys.executable, "-m", "grading", "--course", course, *options],
             cwd=ROOT,
@@ -51,7 +50,6 @@ class Grading:
             text=True,
             check=False,
         )
-        self.seconds = time.monotonic() - start
         self.status, self.said = done.returncode, done.stdout
         self.noise = done.stderr
         grades = course / "grades.csv"
@@ -98,7 +96,10 @@ BY_HAND = {
 
 
 def failing(path):
-    """Run a notebook here, without nbgrader; return the checks that fail."""
+    """Run a notebook here, without nbgrader; return the checks that fail.
+
+    A cell has two seconds of the processor, however busy it is.
+    """
     checks = {
         marks(cell).grade_id: cell.source
         for cell in SOURCE_CELLS
@@ -109,12 +110,12 @@ def failing(path):
     def too_slow(*_):
         raise TimeoutError
 
-    signal.signal(signal.SIGALRM, too_slow)
+    signal.signal(signal.SIGPROF, too_slow)
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "code":
             continue
         name = marks(cell).get("grade_id")
-        signal.alarm(2)
+        signal.setitimer(signal.ITIMER_PROF, 2)
         try:
             with (
                 contextlib.redirect_stdout(io.StringIO()),
@@ -124,7 +125,7 @@ def failing(path):
         except Exception:
             failed += [name] if name in checks else []
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
     return failed
 
 
@@ -465,6 +466,7 @@ def test_what_is_no_plain_data_is_refused(form):
 
 
 def test_the_canary_finds_a_leak(monkeypatch):
+    needs("walls")
     first, *rest = walls.command()
     hole = ["--ro-bind", tempfile.gettempdir(), tempfile.gettempdir()]
     monkeypatch.setattr(walls, "command", lambda: [first, *hole, *rest])
@@ -475,6 +477,41 @@ def test_the_canary_finds_a_leak(monkeypatch):
         executor.close()
 
 
+def test_time_spent_waiting_for_a_processor_does_not_count():
+    """Four loops beside it, on one core: ten seconds for two of work."""
+    work = (
+        "import time\n"
+        "def answer(seconds):\n"
+        "    end = time.process_time() + seconds\n"
+        "    while time.process_time() < end: pass\n"
+        "answer(2)"
+    )
+    cells = [
+        {"run": work, "answers": ["answer"], "name": "work"},
+        {"test": [["answer(2)", False]], "uses": ["answer"], "name": "works"},
+        {"test": [["answer(9)", False]], "uses": ["answer"], "name": "long"},
+    ]
+    job = {"key": "work", "prepared": [], "files": [], "cells": cells}
+    cores, loops = os.sched_getaffinity(0), []
+    executor = Executor()
+    try:
+        os.sched_setaffinity(0, [min(cores)])
+        for _ in range(4):
+            words = [sys.executable, "-c", "while True: pass"]
+            loops.append(subprocess.Popen(words))
+        result = executor.run(job | {"seconds": 4, "seconds_in_all": 40})
+    finally:
+        executor.close()
+        os.sched_setaffinity(0, cores)
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    errors = [test["error"] for test in result["tests"].values()]
+    assert errors[0] is None
+    assert errors[1][0] == "OutOfTime"
+    assert [note.split(":")[0] for note in result["notes"]] == ["long"]
+
+
 def test_unsafe_says_so(tmp_path):
     lay_out(tmp_path, 1)
     done = Grading(tmp_path, "--assignment", CHAPTER, "--unsafe")
@@ -483,6 +520,7 @@ def test_unsafe_says_so(tmp_path):
 
 
 def test_a_terminal_shows_progress(tmp_path):
+    needs("walls")
     lay_out(tmp_path, 2)
     ours, theirs = pty.openpty()
     words = ["--course", tmp_path, "--assignment", CHAPTER]

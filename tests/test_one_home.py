@@ -8,18 +8,21 @@ import ast
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from tools.finish_site import ZIP
 from tools.refresh import (
     LESSONS,
     ROOT,
     SOLUTIONS,
+    VERSION,
+    begin,
     exported_source,
+    how_to_get,
     module_of,
     release,
 )
@@ -348,9 +351,28 @@ def test_stored_as_executed_top_to_bottom(notebook):
     metadata = NOTEBOOKS[notebook].metadata
     assert metadata.kernelspec.name == "python3"
     assert metadata.language_info == {"name": "python"}
-    assert set(metadata) == {"kernelspec", "language_info"}
+    assert metadata.pooling == {"version": VERSION}
+    assert set(metadata) == {"kernelspec", "language_info", "pooling"}
     ids = [cell.id for cell in NOTEBOOKS[notebook].cells]
     assert len(set(ids)) == len(ids)
+
+
+@each_notebook
+def test_a_notebook_says_how_to_get_the_package(notebook):
+    """In its first code cell; and an exercise which version it goes with."""
+    source = code_cells(notebook)[0].source
+    assert source == begin(source), "run `make refresh`"
+    assert source.count("# No module named 'pooling'?") == 1
+    calls = source.count(f'\ncheck.made_for("{VERSION}")')
+    assert calls == (notebook in SOLUTIONS)
+
+
+@pytest.mark.parametrize("address", ["", "https://example.org/book/"])
+def test_how_to_get_the_package_is_short(address):
+    *says, command = how_to_get(address, "10.10.10").splitlines()
+    assert len(says) <= 2 and max(map(len, says)) <= 79
+    what = f"{address}pooling-10.10.10-py3-none-any.whl" if address else ZIP
+    assert command == f"#%pip install scikit-learn {what}"
 
 
 @each_notebook
@@ -367,7 +389,7 @@ def test_stored_outputs_hold_no_times_and_no_machines(notebook):
 def test_lines_fit_a_narrow_column(notebook):
     for cell in code_cells(notebook):
         for line in cell.source.splitlines():
-            assert len(line) <= 79, line
+            assert len(line) <= 79 or line.startswith("#%pip "), line
         for text in stored_text(cell):
             for line in text.splitlines():
                 assert len(line) <= 75, line
@@ -384,34 +406,107 @@ def test_pictures_say_in_words_what_they_show(lesson):
             assert " " in alt.strip()
 
 
-def validate(notebook):
-    """Run nbval, strictly: every output of every cell, pictures too."""
-    return subprocess.run(
+def validate(notebook, *kernel):
+    """Run nbval, strictly: every output of every cell, pictures too.
+
+    All has half an hour: no busy machine comes close to that.
+    """
+    done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", notebook),
-            *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "120"),
+            # Relative: pytest takes brackets in a path for parameters.
+            *(sys.executable, "-m", "pytest", notebook.name, "--nbval"),
+            *kernel,
+            *("--nbval-cell-timeout", "1800"),
+            *("--nbval-kernel-startup-timeout", "1800"),
             *("--nbval-sanitize-with", ROOT / "tests" / "scripts.cfg"),
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"),
         ],
-        cwd=ROOT,
+        cwd=notebook.parent,
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    cells = nbformat.read(notebook, as_version=4).cells
+    count = sum(cell.cell_type == "code" for cell in cells)
+    assert f"{count} passed" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def validations():
-    """Validate the notebooks two at a time, while the tests wait in turn."""
-    pool = ThreadPoolExecutor(2)
-    yield {path: pool.submit(validate, path) for path in NOTEBOOKS}
-    pool.shutdown(cancel_futures=True)
+@each_solution
+def test_stored_outputs_are_what_the_code_prints(solution):
+    """Those of the lessons: tests/test_learner.py, in a learner's place."""
+    validate(solution, "--nbval-current-env")
 
 
-@each_notebook
-def test_stored_outputs_are_what_the_code_prints(notebook, validations):
-    run = validations[notebook].result()
-    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]
-    assert f"{len(code_cells(notebook))} passed" in run.stdout
+# -- what a lesson asks of its reader -----------------------------------------
+
+# Of lessons that are done: words, lines of code, lines of the longest cell.
+LIMITS = {"06_fast": (3200, 230, 25)}
+DRAWS = {"curves", "photos", "playground", "row", "rows"}
+
+
+def names_read(cells):
+    """Collect the names that cells read."""
+    return {
+        node.id
+        for cell in cells
+        for node in ast.walk(parse(cell))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def names_made(cells):
+    """Collect the names that cells make, parameters included."""
+    found = set()
+    for cell in cells:
+        found |= set(definitions(parse(cell)))
+        for node in ast.walk(parse(cell)):
+            if isinstance(node, ast.arg):
+                found.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(
+                node.ctx, ast.Store
+            ):
+                found.add(node.id)
+    return found
+
+
+def open_cells(lesson):
+    """List the code that a reader meets: all but what only draws.
+
+    A folded cell only draws if it makes a picture, and no open cell reads a
+    name that it alone makes.
+    """
+    cells = code_cells(lesson)
+    folded = code_cells(lesson, "hide-input")
+    seen = [cell for cell in cells if cell not in folded]
+    needed = names_read(seen) - names_made(seen)
+    return seen + [
+        cell
+        for cell in folded
+        if not names_read([cell]) & DRAWS or names_made([cell]) & needed
+    ]
+
+
+@each_lesson
+def test_a_lesson_asks_no_more_than_agreed(lesson):
+    """See what it asks: `pytest -rP -k asks_no_more`."""
+    words = sum(
+        bool(re.search(r"\w", token))
+        for cell in NOTEBOOKS[lesson].cells
+        if cell.cell_type == "markdown"
+        for token in cell.source.split()
+    )
+    lengths = [
+        sum(bool(line.strip()) for line in cell.source.splitlines())
+        for cell in open_cells(lesson)
+    ]
+    pictures = sum(
+        any(map(is_picture, cell.outputs)) for cell in code_cells(lesson)
+    )
+    asked = words, sum(lengths), max(lengths)
+    print("{}: {} words, {} lines of code, {} in the longest cell,".format(
+        lesson.stem, *asked), pictures, "figures")  # fmt: skip
+    for found, limit in zip(asked, LIMITS.get(lesson.stem, ()), strict=False):
+        assert found <= limit
 
 
 # -- what a student gets ------------------------------------------------------

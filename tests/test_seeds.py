@@ -11,6 +11,7 @@ import pytest
 import pooling
 from pooling.lessons import im2col as chapter2
 from pooling.lessons import windows as chapter1
+from pooling.ties import max_gradient_loops
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -93,7 +94,7 @@ def line(x):
 
 def im2col_winners(x, *args):
     """Return the winner of each column, in the order of the columns."""
-    _, winners = chapter2.max_pool2d_im2col(x, *args)
+    _, winners = chapter2.MaxPool(*args, return_index=True)(x)
     return winners.transpose(2, 3, 0, 1).ravel()
 
 
@@ -106,7 +107,7 @@ def gradient_columns(x, dout, *args):
 
 
 def ties_rule(x, dout, rule):
-    return chapter2.max_gradient_loops(x, dout, 2, 1, 0, rule)
+    return max_gradient_loops(x, dout, 2, 1, 0, rule)
 
 
 def tie_counts(x):
@@ -145,7 +146,7 @@ def relu_pooling(x):
 
 def layer_pass(x, dout, *args, **names):
     """Send a batch through a layer and its gradient back."""
-    layer = chapter2.MaxPool2D(*args, **names)
+    layer = chapter2.MaxPool(*args, **names)
     return layer.forward(x), layer.backward(dout)
 
 
@@ -288,7 +289,7 @@ ROWS = {
     "the last cell of each window wins in 0 to 15": (
         lambda: im2col_winners(X4, 2), [3, 3, 3, 3]),
     "maximum of 0 to 15 by columns": (
-        lambda: chapter2.max_pool2d_im2col(X4, 2)[0],
+        lambda: chapter2.MaxPool(2)(X4),
         image([[5, 7], [13, 15]])),
     "shape of the columns of a batch": (
         lambda: chapter2.im2col(batch(2, 2, 4, 4), 2).shape, (4, 16)),
@@ -297,9 +298,9 @@ ROWS = {
 
     # A layer class that remembers, on 1 to 9.
     "maximum of 1 to 9": (
-        lambda: chapter2.MaxPool2D(2, 1)(A), image([[5, 6], [8, 9]])),
+        lambda: chapter2.MaxPool(2, 1)(A), image([[5, 6], [8, 9]])),
     "places in the window of 1 to 9": (
-        lambda: chapter2.MaxPool2D(2, 1, return_index=True)(A)[1],
+        lambda: chapter2.MaxPool(2, 1, return_index=True)(A)[1],
         image([[3, 3], [3, 3]])),
     "places in the plane of 1 to 9": (
         lambda: places(A, 2, 1), image([[4, 5], [7, 8]])),

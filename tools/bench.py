@@ -23,14 +23,13 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 import numpy as np
 from tqdm import tqdm
 
 import pooling
-from pooling import draw, engine
-from pooling.lessons import fast, im2col, strides, windows
+from pooling import draw, engine, geometry
+from pooling.lessons import fast, im2col, strides
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST = 2e-2  # seconds of a measurement
@@ -158,6 +157,25 @@ def in_skimage(task, load, data):
     return lambda: measure.block_reduce(x, (1, 1, k, k), function)
 
 
+def in_loops(task, load, data):
+    """Return one Python step for each window, as in chapter 1's exercise."""
+    k, s, p = load.options
+    x, (OH, OW) = data["x"], data["dout"].shape[2:]
+    pick, fill = (np.max, -np.inf) if task == "max" else (np.mean, 0)
+
+    def run():
+        padded = np.pad(
+            x, ((0, 0), (0, 0), (p, p), (p, p)), constant_values=fill
+        )
+        y = np.empty((*x.shape[:2], OH, OW), x.dtype)
+        for i, j in np.ndindex(OH, OW):
+            cut = padded[:, :, i * s : i * s + k, j * s : j * s + k]
+            y[:, :, i, j] = pick(cut, axis=(2, 3))
+        return y
+
+    return run
+
+
 def in_numba(task, load, data):
     """Return plain loops, compiled."""
     loops = compiled_loops()
@@ -219,28 +237,43 @@ def earlier(function):
     return lambda task, load, data: lambda: function(data["x"], *load.options)
 
 
-def backward_im2col(task, load, data):
-    """Return chapter 2's way back."""
-    dout, shape = data["dout"], data["x"].shape
-    if task == "average, backward":
-        return lambda: im2col.avg_pool2d_im2col_backward(
-            dout, shape, *load.options
-        )
-    _, winners = im2col.max_pool2d_im2col(data["x"], *load.options)
-    return lambda: im2col.max_pool2d_im2col_backward(
-        dout, winners, shape, *load.options
-    )
+def by_columns(task, load, data):
+    """Return chapter 2's way: a frame of padding, then columns."""
+    x, dout = data["x"], data["dout"]
+    (N, C, OH, OW), (H, W) = dout.shape, x.shape[2:]
+    k, s, p = load.options
+    layer = im2col.MaxPool(k, s, return_index=True)
 
+    def framed(fill):
+        frame = (0, 0), (0, 0), (p, p), (p, p)
+        return np.pad(x, frame, constant_values=fill)
 
-def indices_im2col(task, load, data):
-    """Return chapter 2's maxima with their places in the plane."""
-    x = data["x"]
+    def indices():
+        y, winners = layer(framed(-np.inf))
+        a, b = np.divmod(winners, k)
+        i = s * np.arange(OH)[:, None] + a - p
+        return y, i * W + s * np.arange(OW) + b - p
 
-    def run():
-        y, winners = im2col.max_pool2d_im2col(x, *load.options)
-        return y, im2col.plane_indices(winners, x.shape, *load.options)
+    def average():
+        y = im2col.im2col(framed(0), k, s).mean(axis=0)
+        return y.reshape(OH, OW, N, C).transpose(2, 3, 0, 1)
 
-    return run
+    def average_back():
+        share = dout.transpose(2, 3, 0, 1).ravel() / k**2
+        cols = np.broadcast_to(share, (k * k, share.size))
+        shape = N, C, H + 2 * p, W + 2 * p
+        return im2col.col2im(cols, shape, k, s)
+
+    back = {"max, backward": lambda: layer.backward(dout),
+            "average, backward": average_back}  # fmt: skip
+    if task in back:
+        layer(framed(-np.inf))
+        return lambda: back[task]()[:, :, p : p + H, p : p + W]
+    return {
+        "max": lambda: layer(framed(-np.inf))[0],
+        "max, indices": indices,
+        "average": average,
+    }[task]
 
 
 # name: (peer, tasks, is it slow?)
@@ -248,20 +281,9 @@ TASKS = [
     "max", "max, indices", "average", "max, backward", "average, backward",
 ]  # fmt: skip
 PEERS = {
-    "loops (1)": (earlier(windows.max_pool2d_loops), ["max"], True),
-    "loops (1) ": (earlier(windows.avg_pool2d_loops), ["average"], True),
-    "im2col (2)": (
-        earlier(lambda x, *o: im2col.max_pool2d_im2col(x, *o)[0]),
-        ["max"],
-        True,
-    ),
-    "im2col (2) ": (earlier(im2col.avg_pool2d_im2col), ["average"], True),
-    "im2col (2)  ": (indices_im2col, ["max, indices"], True),
-    "im2col (2)   ": (
-        backward_im2col,
-        ["max, backward", "average, backward"],
-        True,
-    ),
+    "loops (1)": (in_loops, ["max"], True),
+    "loops (1) ": (in_loops, ["average"], True),
+    "im2col (2)": (by_columns, TASKS, True),
     "view (3)": (earlier(strides.max_pool2d_strided), ["max"], True),
     "view (3) ": (earlier(strides.avg_pool2d_strided), ["average"], True),
     "slices": (earlier(engine.max_pool2d_slices), ["max"], False),
@@ -412,108 +434,129 @@ def growth(best, keys):
     }
 
 
-STEPS = 20  # ratios of `steps`
+def in_the_lesson(load, data):
+    """Return chapter 6's functions, and the ways to its maximum."""
+    x, dout, indices = data["x"], data["dout"], data["indices"]
+    o = load.options
+    whole = {
+        "max": lambda: fast.max_pool2d_tiled(x, *o),
+        "max, indices": lambda: fast.max_pool2d_tiled_indices(x, *o),
+        "average": lambda: fast.avg_pool2d_tiled(x, *o),
+        "max, backward": lambda: fast.scatter(dout, indices, x.shape),
+    }
+    ways = {
+        "slices": lambda: fast.max_pool2d_cells(x, *o),
+        "rows/columns": lambda: fast.max_pool2d_rows_columns(x, *o),
+        "one vector": lambda: fast.max_pool2d_tiled(x, *o, room=2**60),
+    }
+    return whole, ways
 
 
-def pool_with(pool, x, load, **changes):
-    """Pool x with other names in `pooling.engine`."""
-    with mock.patch.multiple(engine, **changes):
-        pool(x, *load.options)
+STEPS = 43  # pairs that `steps` times
 
 
 def steps(rounds, progress):
-    """Return what each step of chapter 6 saves: {step: ratio}."""
+    """Return what each step of chapter 6 saves, and what the package adds."""
+
+    def race(**runs):
+        """Return the least times of functions, in one run."""
+        runs = {name: (run, 1) for name, run in runs.items()}
+        return least_times(runs, rounds, progress)
 
     def ratio(slow, fast):
-        runs = {"slow": (slow, 1), "fast": (fast, 1)}
-        best = least_times(runs, rounds, progress)
+        best = race(slow=slow, fast=fast)
         return digits(best["slow"] / best["fast"])
 
     rng = np.random.default_rng(0)
     x = rng.standard_normal((8, 64, 128), np.float32)  # stays in the cache
+    flat, pitch = x.ravel(), x.shape[2]
     left, right = (np.ascontiguousarray(x[..., k::2]) for k in (0, 1))
     out = np.empty_like(left)
-    pairs, halves = x.view("<u8"), out.view("<u4")
+    rows, columns = geometry.pooling_axes((1, *x.shape), 2)
+    wins = rng.random(x.size) < 0.5
+    near, away = rng.integers(0, 9, (2, x.size), np.uint8)
     where = rng.permutation(x.size)
-    dx, values = np.zeros(x.size, np.float32), x.ravel()
+    dx = np.zeros(x.size, np.float32)
     cube, places = dx.reshape(x.shape), np.unravel_index(where, x.shape)
-    wide = values.astype(float)
-    count = x.size - engine.PAGE
-    source, target = engine.Scratch.vectors(x.size, "f4", "f4")
-    source[:] = values
+    wide = flat.astype(float)
 
-    def maxima_at(first):
-        """Write maxima of neighbours from a cell of `target` on."""
-        a, b = source[:count], source[1 : count + 1]
-        return lambda: np.maximum(a, b, out=target[first : first + count])
+    def on_flat():
+        top = fast.widen_max(fast.widen_max(flat, 2, 1), 2, pitch)
+        return fast.first_cells(top, len(x), rows, columns).copy()
+
+    def one_by_one():
+        top = flat[:-30]
+        for shift in range(1, 31):
+            top = np.maximum(top, flat[shift : shift - 30 or None])
+        return top
+
+    def running():
+        total = np.cumsum(flat)
+        return total[31:] - total[:-31]
 
     found = {
         "maximum of every second cell": ratio(
             lambda: np.maximum(x[..., ::2], x[..., 1::2], out=out),
             lambda: np.maximum(left, right, out=out),
         ),
+        "2 x 2 windows, stride 2, by slices": ratio(
+            lambda: fast.max_pool2d_cells(x[None], 2), on_flat
+        ),
+        "maximum of 31 cells, one after the other": ratio(
+            one_by_one, lambda: fast.widen_max(flat, 31, 1)
+        ),
+        "sum of 31 cells, by running sums": ratio(
+            running, lambda: fast.widen_sum(flat, 31, 1)
+        ),
         "copy of every second cell": ratio(
-            lambda: np.copyto(out, x[..., ::2]),
-            lambda: np.copyto(halves, pairs, casting="unsafe"),
+            lambda: np.copyto(out, x[..., ::2]), lambda: np.copyto(out, left)
+        ),
+        "choosing by np.where": ratio(
+            lambda: np.where(wins, away, near),
+            lambda: near ^ (near ^ away) * wins,
         ),
         "add.at with a tuple": ratio(
-            lambda: np.add.at(cube, places, values),
-            lambda: np.add.at(dx, where, values),
+            lambda: np.add.at(cube, places, flat),
+            lambda: np.add.at(dx, where, flat),
         ),
         "add.at, float64 into float32": ratio(
             lambda: np.add.at(dx, where, wide),
-            lambda: np.add.at(dx, where, values),
+            lambda: np.add.at(dx, where, flat),
         ),
-        "a pass that writes off the lines": ratio(maxima_at(4), maxima_at(0)),
-        "a pass that writes four lines on": ratio(
-            maxima_at(64), maxima_at(0)
-        ),
-        "one vector, no tiles": {},
-        "tiles, strided read-out": {},
-        "x.max(axis=(2, 3))": {},
+        "lesson": {},  # of the lesson's maximum
+        "package": {},  # of the package's functions
     }
-    maxima = partial(pool_with, engine.max_pool2d_flat)
-    for name in list(LAYERS)[:4]:
-        load = LAYERS[name]
-        pool = partial(maxima, make_data(load)["x"], load)
-        found["one vector, no tiles"][name] = ratio(
-            partial(pool, SCRATCH=2**60),
-            partial(pool, SCRATCH=engine.SCRATCH),
+    for name, load in list(LAYERS.items())[:-1]:
+        data = make_data(load)
+        of_lesson, others = in_the_lesson(load, data)
+        of_package = {
+            task: of_the_book(task, load, data) for task in TASKS[:4]
+        }
+        for task, run in of_lesson.items():
+            check(f"the lesson's {task}", task, run(), of_package[task]())
+        for peer, run in others.items():
+            check(peer, "max", run(), of_package["max"]())
+        best = race(
+            **of_lesson,
+            **others,
+            **{f"package: {task}": run for task, run in of_package.items()},
         )
-        if load.stride == 2:
-            found["tiles, strided read-out"][name] = ratio(
-                partial(pool, PAIRS={}), partial(pool, PAIRS=engine.PAIRS)
-            )
-    whole = partial(engine.tiles, one=True)
-    found["tiles copied as they are"] = {}
-    for name in ("ResNet k3 s2 p1", "SPP k13 s1 p6"):
-        load = LAYERS[name]
-        pool = partial(maxima, make_data(load)["x"], load)
-        found["tiles copied as they are"][name] = ratio(
-            partial(pool, tiles=whole), partial(pool, tiles=engine.tiles)
-        )
-    name = "Inception k3 s1 p1"
-    pool = partial(maxima, make_data(LAYERS[name])["x"], LAYERS[name])
-    found["tiles for windows of 3"] = {
-        name: ratio(
-            partial(pool, is_three=lambda axis: False),
-            partial(pool, is_three=engine.is_three),
-        )
-    }
-    name = "SPP k13 s1 p6"
-    x, load = make_data(LAYERS[name])["x"], LAYERS[name]
-    averages = partial(pool_with, engine.avg_pool2d_flat, x, load)
-    found["doubling, not matrices"] = {
-        name: ratio(
-            partial(averages, few_products=lambda rows, columns: False),
-            partial(averages, few_products=engine.few_products),
-        )
-    }
-    for size in (7, 28, 112):
-        x = rng.standard_normal((2**21 // size**2, 1, size, size), np.float32)
-        found["x.max(axis=(2, 3))"][f"{size} x {size}"] = ratio(
-            lambda x=x: x.max(axis=(2, 3)),
-            lambda x=x: engine.global_pool2d_flat(x, np.maximum),
+        found["lesson"][name] = {
+            peer: digits(best[peer] / best["max"])
+            for peer in (*others, "max, indices")
+        }
+        found["package"][name] = {
+            task: digits(best[task] / best[f"package: {task}"])
+            for task in of_lesson
+        }
+    found["further"] = {}
+    for name, x, window in (
+        ("planes of 1024 x 1024", rng.random((4, 1, 1024, 1024), "f4"), 3),
+        ("float16", rng.random((8, 64, 56, 56), "f4").astype("f2"), 2),
+    ):
+        found["further"][name] = ratio(
+            partial(fast.max_pool2d_tiled, x, window),
+            partial(pooling.max_pool2d, x, window),
         )
     return found
 

@@ -4,11 +4,16 @@ Pages load little and nothing from outside, and have names for everything.
 What is left out or mended, and why, stands at each line; what a page asks for
 is there afterwards, and tests/test_browser.py looks. The build fails if the
 theme has nothing that fits a line. Beside the pages go a zip with all that a
-learner needs, and a picture for previews.
+learner needs, the package as a wheel, and a picture for previews.
 """
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -124,17 +129,51 @@ def slim(app, error):
 
 START = """# Pooling layers in numpy: lessons, exercises and package
 
-You need Python 3.11, 3.12 or 3.13. In this folder, once:
+You need Python 3.11 or newer. In this folder, once, on Linux and macOS
 
-    python -m venv .venv
-    .venv/bin/python -m pip install -r requirements.txt -e .
+    python3 -m venv .venv
+    .venv/bin/python -m pip install -r requirements.txt
 
-(On Windows, write `.venv\\Scripts\\python` for `.venv/bin/python`.) Then
+and on Windows
 
-    .venv/bin/python -m jupyter lab --notebook-dir=book
+    py -m venv .venv
+    .venv\\Scripts\\python -m pip install -r requirements.txt
 
-opens the notebooks: `01_windows.ipynb` comes first.
+(On Debian and Ubuntu, `apt install python3-venv` first.) Then, each time,
+
+    .venv/bin/python lab.py
+
+or on Windows
+
+    .venv\\Scripts\\python lab.py
+
+opens your copy of the notebooks in JupyterLab: `01_windows.ipynb` comes first.
+The copy lies in `work` and is yours. When there is a new zip, unpack it over
+this folder and do both steps again: what you wrote in `work` stays as it is.
+
+JupyterLab hides the pictures of notebooks that it does not trust. `lab.py`
+tells it to trust these. Where a picture is missing all the same, run the
+notebook's cells, or choose *Trust Notebook* in the command palette (*View*,
+*Activate Command Palette*).
 """
+
+
+def last_change():
+    """Return when the book was last changed, in seconds since 1970.
+
+    It dates what the site carries: the same bytes, whenever they are made.
+    """
+    if "SOURCE_DATE_EPOCH" in os.environ:  # the custom of packagers
+        return int(os.environ["SOURCE_DATE_EPOCH"])
+    try:
+        said = subprocess.check_output(
+            ["git", "log", "-1", "--format=%ct"],
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+        )
+        return int(said)
+    except (OSError, subprocess.CalledProcessError):  # a copy without git
+        return int((ROOT / "pyproject.toml").stat().st_mtime)
 
 
 def requirements(*headings):
@@ -149,12 +188,16 @@ def write_zip(path):
     needs = requirements("the subject", "the notebooks")
     files = {
         "README.md": START,
-        "requirements.txt": f"-c constraints.txt\n{needs}\n",
+        "requirements.txt": f"-c constraints.txt\n\n{needs}\n\n-e .\n",
     }
-    for name in ("constraints.txt", "pyproject.toml", "LICENSE"):
-        files[name] = (ROOT / name).read_text(encoding="utf-8")
     for pattern in (
+        "constraints.txt",
+        "pyproject.toml",
+        "CHANGELOG.md",
+        "LICENSE",
+        "lab.py",
         "book/*.ipynb",
+        "book/*.json",
         "book/exercises/*/*.ipynb",
         "book/pooling/**/*.py",
         "book/pooling/*.js",
@@ -162,9 +205,27 @@ def write_zip(path):
         for file in sorted(ROOT.glob(pattern)):
             name = file.relative_to(ROOT).as_posix()
             files[name] = file.read_text(encoding="utf-8")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():  # without times: the same bytes
-            archive.writestr(zipfile.ZipInfo(f"pooling-book/{name}"), text)
+    date = time.gmtime(last_change())[:6]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(f"pooling-book/{name}", date)
+            entry.external_attr = 0o644 << 16  # for all to read
+            archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
+
+
+def write_wheel(folder):
+    """Build the package from what is in the zip: for notebooks alone."""
+    with tempfile.TemporaryDirectory() as source:
+        shutil.unpack_archive(folder / ZIP, source)
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "wheel", "--quiet"),
+                *("--no-deps", "--no-build-isolation", "--no-index"),
+                *("--wheel-dir", folder, Path(source, "pooling-book")),
+            ],
+            env=os.environ | {"SOURCE_DATE_EPOCH": str(last_change())},
+            check=True,
+        )
 
 
 def draw_preview(path):
@@ -191,6 +252,7 @@ def take_away(app, error):
     if not error and app.builder.name == "html":
         out = Path(app.outdir)
         write_zip(out / ZIP)
+        write_wheel(out)
         draw_preview(out / app.config.ogp_image)
         first = FIRST.format(first=f"{app.config.root_doc}.html")
         (out / "index.html").write_text(first, encoding="utf-8")

@@ -93,8 +93,8 @@ def entry(path, name, version, **more):
     } | more
 
 
-def lock(core):
-    """Point the lock at our own wheels, and at COMPILED for the others."""
+def lock(core, wheel):
+    """Point the lock at wheels beside it, and at COMPILED for the others."""
     place = core / "pyodide-lock.json"
     content = json.loads(place.read_text())
     packages = content["packages"]
@@ -112,18 +112,7 @@ def lock(core):
             depends=package["depends"],
             imports=package["imports"],
         )
-    source = WORK / "package"  # building leaves files behind
-    shutil.rmtree(source, ignore_errors=True)
-    leave = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "book" / "pooling", source / "book" / "pooling",
-                    ignore=leave)  # fmt: skip
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    run(
-        *(BIN / "python", "-m", "pip", "wheel", "--quiet", "--no-deps"),
-        *("--wheel-dir", core, source),
-    )
-    (wheel,) = core.glob("pooling-*.whl")
+    shutil.copy(wheel, core)
     packages["pooling"] = entry(
         wheel,
         "pooling",
@@ -177,7 +166,8 @@ def add_buttons(site):
 def main(site=SITE):
     """Prepare, lock, build, link."""
     shutil.rmtree(site / "lite", ignore_errors=True)
-    lock(prepare())
+    (wheel,) = site.glob("pooling-*.whl")
+    lock(prepare(), wheel)
     build(site)
     add_buttons(site)
 

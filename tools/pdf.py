@@ -66,6 +66,7 @@ def bind(browser, site, target):
     """Print the pages of a built site; bind them in one file."""
     book, parts, starts = PdfWriter(), {None: None}, {}
     page = browser.new_page(color_scheme="light")
+    page.set_default_timeout(0)  # a busy machine takes its time
     for part, file in pages(site):
         page.goto(file.as_uri())
         page.evaluate("window.MathJax?.startup?.promise")

@@ -10,19 +10,27 @@ released from the solutions.
 """
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbclient import NotebookClient
 from nbgrader.apps import NbGraderAPI
 from traitlets.config.loader import PyFileConfigLoader
 
-from tools.finish_site import SCRIPT
+from tools.finish_site import SCRIPT, ZIP
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((ROOT / "solutions").glob("*/[0-9]*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+VERSION = PROJECT["version"]
+# How a notebook that is alone gets the package; which version it goes with.
+HELP = re.compile(r"# No module named 'pooling'\?(.*\n)+?# ?%pip .*\n")
+MADE_FOR = re.compile(r"\ncheck\.made_for\(.*\)")
 
 
 def module_of(lesson):
@@ -68,9 +76,44 @@ def export(lesson):
         module.write_text(source)
 
 
+def how_to_get(address, version=VERSION):
+    """Say how a notebook that is alone gets the package.
+
+    It stands above the first import that needs it, so that the error that the
+    import raises without it shows these lines, too.
+    """
+    first = "Take the # away from %pip, and run this again."
+    what = f"{address.rstrip('/')}/pooling-{version}-py3-none-any.whl"
+    if not address:
+        first = (
+            f"Put {ZIP} from the book's site beside\n# this notebook. {first}"
+        )
+        what = ZIP
+    return (
+        f"# No module named 'pooling'? {first}\n"
+        f"#%pip install scikit-learn {what}\n"
+    )
+
+
+def begin(source):
+    """Return a notebook's first code cell with what each begins with."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    lines = how_to_get(config["sphinx"]["config"]["ogp_site_url"])
+    source = MADE_FOR.sub("", HELP.sub("", source))
+    needs = re.search(r"^(from|import) (pooling|sklearn)\b", source, re.M)
+    before, after = source[: needs.start()], source[needs.start() :]
+    gap = "" if before.endswith("\n\n") or not before else "\n"
+    source = f"{before}{gap}{lines}{after}"
+    if re.search(r"^from pooling import check$", source, re.M):
+        source += f'\ncheck.made_for("{VERSION}")'
+    return source
+
+
 def execute(path):
     """Run a notebook top to bottom and store its outputs, without noise."""
     notebook = nbformat.read(path, as_version=4)
+    first = next(c for c in notebook.cells if c.cell_type == "code")
+    first.source = begin(first.source)
     NotebookClient(
         notebook,
         timeout=600,
@@ -86,6 +129,7 @@ def execute(path):
             "name": "python3",
         },
         "language_info": {"name": "python"},
+        "pooling": {"version": VERSION},
     }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -94,8 +138,8 @@ def execute(path):
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "image/svg+xml" in data:  # a picture says what it shows
-                alt = {"alt": data["text/plain"]}
-                cell.metadata["mystnb"] = {"image": alt}
+                about = cell.metadata.setdefault("mystnb", {})
+                about["image"] = {"alt": data["text/plain"]}
             if "text/html" in data:  # the playground's has one home
                 page = SCRIPT.sub("<script></script>", data["text/html"])
                 data["text/html"] = page

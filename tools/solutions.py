@@ -35,8 +35,8 @@ def copy_with_solutions(folder):
         contents.write("\n".join(lines) + "\n")
 
 
-def main(out=OUT):
-    """Build it with the settings of the students' edition."""
+def main(out=OUT, *options):
+    """Build it with the settings of the students' edition, or others."""
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         copy_with_solutions(Path(folder))
@@ -44,7 +44,7 @@ def main(out=OUT):
             [
                 Path(sys.executable).with_name("jupyter-book"),
                 *("build", folder, "--path-output", folder),
-                *("-n", "-W", "--keep-going"),
+                *("-n", "-W", "--keep-going", *options),
             ]
         )
         if build.returncode == 0:

@@ -12,6 +12,7 @@ pooling that one can touch.
 import html
 import io
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib
@@ -20,12 +21,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pooling.geometry import pair
-from pooling.lessons.im2col import share_ties
+from pooling.ties import share_ties
 
 INK = "#16202c"  # numbers in cells
 TONE = "#80868f"  # what stands on the page: titles, arrows, padding
 PLAIN = "#dbe4ee"
-FILLS = ("#f6bd4b", "#8fd0b4", "#eaa5b8", "#b3aef0")  # marked cells
+# Marked cells; the last colour is a dark cell of a picture.
+FILLS = ("#f6bd4b", "#8fd0b4", "#eaa5b8", "#b3aef0", "#5b6472")
 FRAMES = ("#d1560f", "#1f78c8", "#12906a", "#a247b5")  # window outlines
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)))  # of curves
 CELL = 0.40  # inches
@@ -41,9 +43,10 @@ LETTER = 0.28125  # of a title
 class Panel:
     """One array in a picture.
 
-    `frames` are windows (row, column, height, width); `marks` maps cells
-    (row, column) to the number of a colour, or lists them; `pad` counts the
-    rows and columns that are padding: ((top, bottom), (left, right)).
+    `frames` are windows (row, column, height, width), each in a colour of its
+    own, or in that of a fifth number; `marks` maps cells (row, column) to the
+    number of a colour, or lists them; `pad` counts the rows and columns that
+    are padding: ((top, bottom), (left, right)).
     """
 
     array: np.ndarray
@@ -240,12 +243,15 @@ def panel(axes, part, x, height, top=0):
             weight="bold" if mark is not None else "normal",
             ha="center", va="center",
         )
-    for k, (i, j, h, w) in enumerate(part.frames):
-        inset = 0.07 * (k % 3)  # so that frames that share an edge both show
+    crossed = any(overlap(*two) for two in combinations(part.frames, 2))
+    for k, (i, j, h, w, *colour) in enumerate(part.frames):
+        # Frames that share an edge both show; windows that tile look alike.
+        inset = 0.07 * (k % 3) if crossed else 0.05 * (len(part.frames) > 1)
         axes.add_patch(
             Rectangle(
                 (x + j + inset, y + i + inset), w - 2 * inset, h - 2 * inset,
-                fill=False, edgecolor=FRAMES[k % len(FRAMES)], linewidth=2.4,
+                fill=False, linewidth=2.4,
+                edgecolor=FRAMES[(*colour, k)[0] % len(FRAMES)],
                 joinstyle="round", clip_on=False,
             )
         )
@@ -254,6 +260,15 @@ def panel(axes, part, x, height, top=0):
             x - 0.2, y + i + 0.52, str(name), color=TONE, size=10,
             ha="right", va="center",
         )
+
+
+def overlap(first, second):
+    """Tell whether two windows share a cell."""
+    return all(
+        max(first[k], second[k])
+        < min(first[k] + first[k + 2], second[k] + second[k + 2])
+        for k in (0, 1)
+    )
 
 
 def label(value):
@@ -316,12 +331,13 @@ class Playground:
 
 def playground(
     x, window=2, stride=None, padding=0, *, mode="max", ceil_mode=False,
-    count_include_pad=True, ties="first", show=(),
+    count_include_pad=True, ties="first", show=None,
 ):
     """Put the plane x on the table: change it, pool it, send gradients back.
 
     The arguments are what it starts with. `mode` is "max" or "avg", `ties` a
     rule of `share_ties`, `show` lists what is open: "columns", "backward".
+    Without it, nothing of these is shown or spoken of.
     """
     x = np.asarray(x)
     if x.ndim != 2:
@@ -342,8 +358,9 @@ def playground(
         **{name: " ".join(map(str, both)) for name, both in pairs.items()},
         "mode": mode,
         "ties": ties,
-        "open": " ".join(show),
     }
+    if show is not None:
+        attributes["open"] = " ".join(show)
     if ceil_mode:
         attributes["ceil"] = "ceil"
     return Playground(attributes)

@@ -286,6 +286,16 @@ def mean_dtype(dtype):
     return dtype if np.issubdtype(dtype, np.floating) else np.dtype(float)
 
 
+def cut_window(padded, rows, columns, i, j):
+    """Cut the window of output cell (i, j) out of each padded plane."""
+    cuts = []
+    for axis, k in ((rows, i), (columns, j)):
+        start = k * axis.stride
+        stop = start + axis.dilation * axis.window
+        cuts.append(slice(start, stop, axis.dilation))
+    return padded[:, :, cuts[0], cuts[1]]
+
+
 def tap_slices(rows, columns, a, b):
     """Slice what cell (a, b) of every window sees of the padded plane."""
     slices = []

@@ -1,5 +1,6 @@
 /* <pool-playground x="1 2; 3 4" window="2" stride="1 2" padding="0" ceil="ceil"
    mode="max | avg | avg-image" ties="first" open="columns backward">
+   Without `open` there are no panels for columns and backward.
    `pool` computes, with the rules and words of the package. */
 (() => {
 if (customElements.get("pool-playground")) return;
@@ -176,6 +177,7 @@ customElements.define("pool-playground", class extends HTMLElement {
     }
     for (const id of CHOICES) this.$(id).value = given(id, this.$(id).value);
     for (const id of ["columns", "backward"]) {
+      this.$(id).hidden = !this.hasAttribute("open");
       this.$(id).open = given("open", "").includes(id);
       this.$(id).ontoggle = () => this.draw();
     }
@@ -300,9 +302,9 @@ customElements.define("pool-playground", class extends HTMLElement {
       `${show(last.r)}, columns ${show(cells[0].c)} to ${show(last.c)}`;
     if (winner) {
       const { r, c } = winner;
-      text += `. The maximum is ${name(winner)}: row ` +
-        `${cells.indexOf(winner)} of column ${this.k} of im2col, offset ` +
-        `${r} · ${W} + ${c} = ${r * W + c} in memory.`;
+      text += `. The maximum is ${name(winner)}` + (!this.$("columns").open
+        ? "." : `: row ${cells.indexOf(winner)} of column ${this.k} of ` +
+        `im2col, offset ${r} · ${W} + ${c} = ${r * W + c} in memory.`);
       if (tied[1]) text += ` It is the first of ${tied.length} equal cells.`;
     } else text += `: their sum divided by ${n}.`;
     if (!this.$("backward").open) return text;

@@ -9,6 +9,7 @@ from pooling.check.ladder import (
     Suspect,
     describe,
     distinct,
+    gradient_picture,
     judge,
     same,
     window_picture,
@@ -413,240 +414,228 @@ def times_added(candidate, part=None):
 # 6.4 -----------------------------------------------------------------------
 
 
-def box_sums(candidate, part=None):
-    """Check exercise 6.4: sums of neighbours, whatever stands elsewhere."""
+def cut_rows(candidate, part=None):
+    """Check exercise 6.4: bands of rows, cut between windows."""
 
-    def exact(x, window):
-        wide = sliding_window_view(x.astype(np.longdouble), window)
-        return wide.sum(axis=-1).astype(x.dtype)
+    def right(size, window, stride, most, many=None, lost=0):
+        out = (size - window) // stride + 1
+        many = many or (most - window) // stride + 1
+        first = np.arange(0, out, many)
+        stop = np.minimum(first + many, out)
+        rows = first * stride, (stop - 1) * stride + window - lost
+        return np.stack([first, stop], axis=1), np.stack(rows, axis=1)
 
-    def case(says, x, window):
-        return Case(says, (x, window), exact(x, window),
-                    run_of_cells(x, window), exact=True)  # fmt: skip
+    def case(says, k, *args):
+        size, window, stride, most = args
+        expected = tuple(want if n == k else None
+                         for n, want in enumerate(right(*args)))  # fmt: skip
 
-    def at(x, **cells):
-        x = x.copy()
-        for place, value in cells.items():
-            x[int(place[1:])] = value
-        return x
+        def draw(place):
+            band = right(*args)[0][place[0]]
+            seen = [(w * stride, w * stride + window - 1)
+                    for w in (band[0], band[1] - 1)]  # fmt: skip
+            return (
+                f"band {place[0]}: its first window sees rows {seen[0][0]} to "
+                f"{seen[0][1]},\nits last one rows {seen[1][0]} to "
+                f"{seen[1][1]}; most is {most}"
+            )
 
-    some = distinct((23,), 4, below=12)
+        says = (
+            f"{says}: {size} rows, windows of {window}, stride {stride}, "
+            f"at most {most}"
+        )
+        return Case(says, args, expected, draw)
+
+    sizes = [
+        ("all in one band", 9, 3, 1, 12),
+        ("stride 1", 10, 3, 1, 5),
+        ("rows that no window sees", 17, 4, 3, 11),
+        ("windows apart", 20, 2, 3, 9),
+        ("one window in a band", 8, 4, 2, 5),
+    ]
     parts = {
-        "values": [
-            case("11 of 23 cells", some, 11),
-            case("a window of one cell", some, 1),
-            case("all cells at once, 4-byte floats",
-                 some[:13].astype("f4"), 13),
-            case("a window of 8", some, 8),
-        ],
-        "infinities": [
-            case("one cell is infinite", at(some, p5=np.inf), 3),
-            case("infinite and minus infinite, far apart",
-                 at(some, p2=np.inf, p15=-np.inf), 6),
-        ],
-        "rounding": [
-            case("one very large cell, 4-byte floats",
-                 at(some.astype("f4"), p4=3e30), 5),
-            case("4100 cells of 0.1, 4-byte floats",
-                 np.full(4110, 0.1, "f4"), 4100),
-        ],
-    }  # fmt: skip
+        name: [case(says, k, *args) for says, *args in sizes]
+        for k, name in enumerate(("windows", "rows"))
+    }
 
-    def prefixes(x, window, dtype=None):
-        total = np.cumsum(x, dtype=dtype)
-        total = np.concatenate([np.zeros(1, total.dtype), total])
-        return (total[window:] - total[:-window]).astype(x.dtype)
+    def with_many(many, **options):
+        return lambda *args: right(*args, many=max(1, many(*args)), **options)
 
-    def overlapping(x, window):
-        weights = spread_counts(least_shifts(window), add_moved)
-        return sliding_window_view(x, window) @ weights.astype(x.dtype)
+    def not_cut(size, window, stride, most):
+        first = right(size, window, stride, most)[0][:, 0]
+        stop = first + (most - window) // stride + 1
+        rows = first * stride, (stop - 1) * stride + window
+        return np.stack([first, stop], axis=1), np.stack(rows, axis=1)
 
-    def one_by_one(x, window):
-        out = len(x) - window + 1
-        total = x[:out].copy()
-        for k in range(1, window):
-            total += x[k : k + out]
-        return total
+    def side_by_side(size, window, stride, most):
+        windows, _ = right(size, window, stride, most)
+        return windows, windows * stride
 
-    def by_digits(x, window, at):
-        """Add the single cells in the wrong place, `at(width)`."""
-        total = np.zeros(len(x), x.dtype)
-        width = 0
-        for digit in f"{window:b}":
-            moved = np.pad(total, (0, width))[width:]
-            total, width = total + moved, 2 * width
-            if digit == "1":
-                single = x[at(width) if width else 0 :]
-                total = total + np.pad(single, (0, len(x) - len(single)))
-                width += 1
-        return total[: len(x) - window + 1]
+    def stop_included(*args):
+        return tuple(both - [0, 1] for both in right(*args))
 
-    def running(x, window):
-        """Move one window along: add the new cell, take the old one off."""
-        moved = np.concatenate([x[:window].sum(keepdims=True),
-                                x[window:] - x[:-window]])  # fmt: skip
-        return np.cumsum(moved, dtype=x.dtype)
+    def no_remainder(*args):
+        last = args[0]
+        windows, rows = right(*args)
+        rows[-1, 1] = last
+        return windows, rows
 
-    suspects = [
+    suspects = mistakes(right, [
         Suspect(
-            one_by_one,
-            "one cell after the other is added, and each addition rounds a "
-            "little. With doubling there are a few additions only.",
-            2,
-        ),
-        *(
-            Suspect(
-                lambda x, window, way=way: way(x, window),
-                "a running total carries what it has met along for ever: an "
-                "infinity, or the roundings of large numbers. A sum of a "
-                "window must not touch other cells.",
-                1,
-            )
-            for way in (
-                prefixes,
-                running,
-                lambda x, window: prefixes(x, window, float),
-            )
-        ),
-        Suspect(
-            overlapping,
-            "these passes overlap, as those of a maximum may; a sum then "
-            "counts some cells twice.",
-            2,
-        ),
-        *(
-            Suspect(
-                lambda x, window, at=at: by_digits(x, window, at),
-                "where the digit is 1, the cell that follows is added; here "
-                "it is one that is in the sum already, or one too far.",
-                2,
-            )
-            for at in (
-                lambda width: 0,
-                lambda width: 1,
-                lambda width: width - 1,
-                lambda width: width + 1,
-            )
-        ),
-        Suspect(
-            lambda x, window: exact(x, window) / window,
-            "these are averages; asked are sums.",
-        ),
-        Suspect(
-            lambda x, window: exact(x, 1 << (window.bit_length() - 1))[
-                : len(x) - window + 1
-            ],
-            "only the largest power of 2 in the window is summed; the other "
-            "binary digits add cells, too.",
+            with_many(lambda size, window, stride, most: most // stride),
+            "a band of so many windows sees more than `most` rows: the first "
+            "window takes `window` rows, each further one `stride` more.",
             2,
         ),
         Suspect(
-            lambda x, window: np.nan_to_num(
-                exact(np.where(np.isfinite(x), x, 0), window)
-            ),
-            "infinite cells are left out; a sum with one of them is infinite.",
+            with_many(lambda size, window, stride, most: most - window + 1),
+            "this is right at stride 1 only: each further window takes "
+            "`stride` rows more.",
+            2,
+        ),
+        Suspect(
+            with_many(lambda size, window, stride, most:
+                      (most - window) // stride),
+            "a band takes one window more: the first one is there before any "
+            "stride.",
+            2,
+        ),
+        Suspect(
+            with_many(lambda size, window, stride, most: most // window),
+            "windows may overlap, so more of them fit into a band.",
             1,
         ),
-    ]
-    judge("box_sums", candidate, part, parts, suspects, ["its length"])
+        Suspect(
+            with_many(lambda *args: 1),
+            "one window in each band: so many rows are read again and again. "
+            "Take as many windows as `most` rows allow.",
+            1,
+        ),
+        Suspect(
+            not_cut,
+            "the last band has windows that are not there any more.",
+            3,
+        ),
+        Suspect(
+            side_by_side,
+            "the last window of a band reaches further than where the next "
+            "band begins: neighbouring bands share rows.",
+            1,
+        ),
+        Suspect(
+            with_many(lambda size, window, stride, most:
+                      (most - window) // stride + 1, lost=1),
+            "the last row of each band is missing: a stop is one more than "
+            "the last row.",
+            2,
+        ),
+        Suspect(
+            stop_included,
+            "a stop is the first number that is *not* in the band, as in a "
+            "slice.",
+        ),
+        Suspect(
+            no_remainder,
+            "the last band ends with its last window; what is below, no "
+            "window sees.",
+            2,
+        ),
+    ])  # fmt: skip
+    judge("cut_rows", candidate, part, parts, suspects,
+          ["the number of bands", "first and stop"])  # fmt: skip
 
 
 # 6.5 -----------------------------------------------------------------------
 
 
-def min_pool2d_two_passes(candidate, part=None):
-    """Check exercise 6.5: minimum of each row's runs, then down."""
+def first_places(candidate, part=None):
+    """Check exercise 6.5: where the first cells of the windows lie."""
 
-    def right(x, window, function=np.min, rows_of=None):
-        PH, PW = window
-        across = function(window_view(x, (1, PW), 1), axis=(-2, -1))
-        source = across if rows_of is None else rows_of(x, across)
-        down = function(window_view(source, (PH, 1), 1), axis=(-2, -1))
-        return across, down
+    def right(shape, window, stride, pitch=None, height=None, steps=None):
+        count, H, W = shape
+        rows, columns = pooling_axes((1, count, H, W), window, stride)
+        down, across = steps or stride
+        place = np.arange(count)[:, None, None] * (height or H) * W
+        place = place + np.arange(rows.out)[:, None] * down * (pitch or W)
+        return place + np.arange(columns.out) * across
 
-    def case(says, x, window, k):
-        expected = tuple(want if n == k else None
-                         for n, want in enumerate(right(x, window)))
-        draw = window_picture(x, ((1, window[1]), window)[k], 1)
-        return Case(says, (x, window), expected, draw)
+    def case(says, *args):
+        cells = np.arange(np.prod(args[0])).reshape(args[0])
 
-    some = distinct((2, 3, 5, 6), 6, below=90)
-    positive = distinct((1, 2, 7, 4), 7, below=70)
-    images = [
-        ("2 x 3 windows", some, (2, 3)),
-        ("3 x 2 windows, no negative value", positive, (3, 2)),
-        ("4 x 1 windows of whole numbers, 4-byte",
-         some.astype("i4"), (4, 1)),
-        ("one window for the whole plane", positive[:, :, :4], (4, 4)),
-    ]  # fmt: skip
+        def draw(place):
+            begin = np.argwhere(cells == right(*args)[place])[0].tolist()
+            return f"this window begins in plane {begin[0]} at {begin[1:]}"
+
+        return Case(says, args, right(*args), draw)
+
     parts = {
-        "across": [case(f"across: {says}", x, window, 0)
-                   for says, x, window in images],
-        "down": [case(f"both passes: {says}", x, window, 1)
-                 for says, x, window in images],
-    }  # fmt: skip
+        "plane": [
+            case("one plane, a stride of (2, 3)", (1, 7, 11), (2, 2), (2, 3)),
+            case("stride 1", (1, 6, 5), (3, 2), (1, 1)),
+            case("windows of 2 x 2", (1, 3, 4), (2, 2), (1, 1)),
+        ],
+        "planes": [
+            case("three planes", (3, 4, 5), (2, 3), (1, 1)),
+            case("four planes and a remainder", (4, 8, 7), (3, 2), (3, 2)),
+            case("windows apart", (2, 9, 10), (1, 2), (4, 3)),
+        ],
+    }
 
-    def from_x(x, across):
-        return x[..., : across.shape[-1]]
+    def in_output(shape, window, stride):
+        found = right(shape, window, stride)
+        return np.arange(found.size).reshape(found.shape)
 
-    suspects = [
+    suspects = mistakes(right, [
         Suspect(
-            lambda x, window: right(x, window, np.max),
-            "these are maxima.",
+            lambda *args: right(*args, steps=(1, 1)),
+            "the stride is ignored: windows are `stride` cells apart.",
+            1,
         ),
         Suspect(
-            lambda x, window: right(x, window, rows_of=from_x),
-            "the second pass goes over x again; it must go over what the "
-            "first one made.",
+            lambda *args: right(*args, steps=args[2][::-1]),
+            "stride is (rows, columns): SH of it is down.",
+            1,
+        ),
+        Suspect(
+            lambda *args: right(*args, steps=args[1]),
+            "the stride moves a window, not its size.",
+            1,
+        ),
+        Suspect(
+            in_output,
+            "these are places in the output; asked is where the windows begin "
+            "in the flat planes.",
+            1,
+        ),
+        Suspect(
+            lambda shape, window, stride: right(
+                shape, window, stride, right(shape, window, stride).shape[2]
+            ),
+            "one row down is W cells of the plane, not OW.",
+            1,
+        ),
+        Suspect(
+            lambda shape, window, stride: right(
+                shape, window, stride, height=shape[1] - window[0] + 1
+            ),
+            "a plane has H rows, and all of them lie in memory, also those "
+            "where no window begins.",
             2,
         ),
         Suspect(
-            lambda x, window: tuple(np.minimum(r, 0)
-                                    for r in right(x, window)),
-            "zeros take part: start with the first cell of each run, not "
-            "with zeros.",
-            1,
-        ),
-        Suspect(
-            lambda x, window: (right(x, window)[0],) * 2,
-            "the second result is the first one again: the columns are "
-            "still to do.",
+            lambda shape, window, stride: right(
+                (1, *shape[1:]), window, stride
+            ) + np.zeros((shape[0], 1, 1), int),
+            "each plane begins where the one before it ends.",
             2,
         ),
         Suspect(
-            lambda x, window: right(x, window[::-1]),
-            "window is (rows, columns): a run across is PW cells long.",
-            1,
+            lambda *args: 8 * right(*args),
+            "these are bytes; asked are places, counted in cells.",
         ),
-        Suspect(
-            lambda x, window: (
-                right(x, (1, window[0]))[0],
-                right(x, window[::-1])[1],
-            ),
-            "window is (rows, columns): a run across is PW cells long.",
-            1,
-        ),
-        Suspect(
-            lambda x, window: (
-                from_x(right(x, (1, window[1] - 1))[0], right(x, window)[0]),
-                None,
-            ),
-            "the last cell of each run is missing.",
-            1,
-        ),
-        Suspect(
-            lambda x, window: (
-                np.minimum(x[..., : x.shape[3] - window[1] + 1],
-                           x[..., window[1] - 1 :]),
-                None,
-            ),
-            "only the first and the last cell of a run are compared; those "
-            "between count, too.",
-            1,
-        ),
-    ]  # fmt: skip
-    suspects = mistakes(right, suspects)
-    judge("min_pool2d_two_passes", candidate, part, parts, suspects)
+    ])  # fmt: skip
+    judge("first_places", candidate, part, parts, suspects,
+          ["planes", "OH", "OW"])  # fmt: skip
 
 
 # 6.6 -----------------------------------------------------------------------
@@ -1010,115 +999,87 @@ def max_and_distance(candidate, part=None):
 # 6.8 -----------------------------------------------------------------------
 
 
-def windows_per_cell(candidate, part=None):
-    """Check exercise 6.8: how many windows see each cell of an axis."""
+def gradient_from_distances(candidate, part=None):
+    """Check exercise 6.8: gradients back to the winners, from distances."""
 
-    def starts(size, window, stride):
-        return np.arange(0, size - window + 1, stride)
+    def right(dout, distance, input_shape, stride, add=True, steps=None,
+              pitch=None, planes=True, far=1):  # fmt: skip
+        N, C, H, W = input_shape
+        dx = np.zeros(N * C * H * W, dout.dtype)
+        OH, OW = dout.shape[2:]
+        down, across = steps or stride
+        place = (
+            planes * H * W * np.arange(N * C).reshape(N, C, 1, 1)
+            + down * (pitch or W) * np.arange(OH)[:, None]
+            + across * np.arange(OW)
+            + far * distance.astype(int)
+        )
+        if add:
+            np.add.at(dx, place.ravel(), dout.ravel())
+        else:
+            dx[place.ravel()] = dout.ravel()
+        return dx.reshape(input_shape)
 
-    def right(size, window, stride):
-        seen = starts(size, window, stride)[:, None] + np.arange(window)
-        return np.bincount(seen.ravel(), minlength=size)
-
-    def case(size, window, stride):
-        def draw(place):
-            begin = starts(size, window, stride)
-            has = (begin <= place[0]) & (place[0] < begin + window)
-            found = begin[has].tolist()
-            return (
-                f"the windows that see cell {place[0]} start at {found}"
-                if found
-                else f"no window sees cell {place[0]}"
-            )
-
-        args = size, window, stride
-        says = f"{size} cells, windows of {window}, stride {stride}"
-        return Case(says, args, right(*args), draw)
+    def case(says, shape, window, stride, seed, dtype="f8"):
+        x = distinct(shape, seed, below=40).astype(dtype)
+        view = window_view(x, window, stride)
+        winners = view.reshape(*view.shape[:4], -1).argmax(axis=-1)
+        a, b = np.divmod(winners, window[1])
+        distance = (a * shape[3] + b).astype(np.uint8)
+        dout = distinct(winners.shape, seed + 1, below=30).astype(dtype)
+        args = dout, distance, shape, stride
+        draw = gradient_picture(x, dout, window, stride)
+        return Case(says, args, right(*args), draw, exact=True)
 
     parts = {
         "apart": [
-            case(9, 3, 3),
-            case(8, 2, 3),
-            case(11, 3, 3),
-            case(10, 1, 4),
+            case("2 x 2 windows side by side", (1, 1, 4, 6), (2, 2), (2, 2),
+                 1),
+            case("several planes and a remainder", (2, 3, 5, 7), (2, 3),
+                 (2, 3), 2),
+            case("windows apart, 4-byte floats", (1, 2, 8, 7), (2, 1),
+                 (3, 2), 3, "f4"),
         ],
         "overlap": [
-            case(8, 3, 1),
-            case(12, 4, 2),
-            case(12, 3, 2),
-            case(17, 7, 3),
-            case(6, 6, 2),
+            case("3 x 3 windows, stride 1", (1, 1, 5, 6), (3, 3), (1, 1), 4),
+            case("3 x 2 windows, stride (2, 1)", (2, 2, 7, 5), (3, 2),
+                 (2, 1), 5),
+            case("wide planes", (1, 2, 6, 50), (4, 5), (1, 2), 6),
         ],
-    }
-
-    def by_edges(size, window, stride, low=True, high=True):
-        cells = np.arange(size)
-        last, first = cells // stride, -((window - 1 - cells) // stride)
-        if high:
-            last = np.minimum(last, (size - window) // stride)
-        if low:
-            first = np.maximum(first, 0)
-        return np.maximum(last - first + 1, 0)
-
-    suspects = [
+    }  # fmt: skip
+    suspects = mistakes(right, [
         Suspect(
-            lambda *args: by_edges(*args, low=False),
-            "at the left edge windows are counted that start before cell 0.",
+            lambda *args: right(*args, add=False),
+            "a cell that wins twice gets the last gradient alone: with `=` "
+            "or `+=` on an array of places each place is written once.",
+            3,
+        ),
+        Suspect(
+            lambda *args: right(*args, planes=False),
+            "all planes are thrown into the first: each begins H * W places "
+            "after the one before it.",
+            1,
+        ),
+        Suspect(
+            lambda *args: right(*args, steps=(1, 1)),
+            "the stride is ignored: windows are `stride` cells apart.",
+            1,
+        ),
+        Suspect(
+            lambda *args: right(*args, steps=args[3][::-1]),
+            "stride is (rows, columns): SH of it is down.",
+            1,
+        ),
+        Suspect(
+            lambda dout, *rest: right(dout, *rest, pitch=dout.shape[3]),
+            "one row down is W cells of the plane, not OW.",
+            1,
+        ),
+        Suspect(
+            lambda *args: right(*args, far=0),
+            "each gradient lands on the first cell of its window: add the "
+            "distance.",
             2,
         ),
-        Suspect(
-            lambda *args: by_edges(*args, high=False),
-            "at the right edge windows are counted that do not fit any more.",
-            2,
-        ),
-        Suspect(
-            lambda *args: by_edges(*args, low=False, high=False),
-            "at the edges windows are counted that are not there: they start "
-            "before cell 0, or do not fit any more.",
-            2,
-        ),
-        Suspect(
-            lambda size, window, stride: np.pad(
-                right(size - 1, window, stride), (0, 1)
-            ),
-            "the last window is missing: one that ends with the last cell "
-            "fits.",
-            2,
-        ),
-        Suspect(
-            lambda size, window, stride: np.full(size, -(-window // stride)),
-            "not every cell is seen by as many windows: think of the edges, "
-            "and of the place of a cell between two starts.",
-            1,
-        ),
-        Suspect(
-            lambda size, window, stride: np.full(size, window // stride),
-            "not every cell is seen by as many windows: think of the edges, "
-            "and of the place of a cell between two starts.",
-            1,
-        ),
-        Suspect(
-            lambda size, window, stride: right(size, window, 1),
-            "the stride is ignored: windows start at 0, stride, 2 * stride "
-            "and so on.",
-            1,
-        ),
-        Suspect(
-            lambda *args: (right(*args) > 0).astype(int),
-            "this tells whether a cell is seen at all; how many windows see "
-            "it?",
-            1,
-        ),
-        Suspect(
-            lambda size, window, stride: right(size, 1, stride),
-            "this counts the windows that start at a cell; a window sees "
-            "`window` cells.",
-            1,
-        ),
-        Suspect(
-            lambda size, window, stride: right(size, window, stride) / window,
-            "this is the gradient of an average; asked is the number of "
-            "windows.",
-        ),
-    ]
-    judge("windows_per_cell", candidate, part, parts, suspects, ["its length"])
+    ])  # fmt: skip
+    judge("gradient_from_distances", candidate, part, parts, suspects)

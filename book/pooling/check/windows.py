@@ -1,713 +1,517 @@
-"""Checks of the exercises of chapter 1, windows."""
+"""Tables of the exercises of chapter 1, windows."""
 
 import numpy as np
 
-import pooling
-from pooling.check.ladder import (
-    Case,
-    Suspect,
-    distinct,
-    grid,
-    judge,
-    window_picture,
-)
-from pooling.geometry import pair, pooling_axes
+from pooling import max_pool2d
+from pooling.check import families
+from pooling.check.families import axes_of, but, reduced, then
+from pooling.check.table import Check, windows_of
 
-OUTPUT = ("N", "C", "OH", "OW")
 IMAGE = np.array([[-1, 3, 0, -2], [2, -4, -3, -5], [5, 1, -6, -7]])
 
 
-def reduced(reduce, x, window, stride=None, padding=0, fill=None):
-    """Apply `reduce` to each window; padded cells hold `fill`, or None."""
-    axes = pooling_axes((1, 1, *x.shape[-2:]), window, stride, padding)
-    rows, columns = (axis.positions() for axis in axes)
-    y = np.empty((*x.shape[:-2], len(rows), len(columns)), x.dtype)
-    for *lead, i, j in np.ndindex(y.shape):
-        plane = x[tuple(lead)]
-        cells = [
-            plane[r, k]
-            if 0 <= r < len(plane) and 0 <= k < len(plane[0])
-            else fill
-            for r in rows[i]
-            for k in columns[j]
-        ]
-        y[*lead, i, j] = reduce([cell for cell in cells if cell is not None])
-    return y
-
-
-def pool_by_hand(candidate, part=None):
-    """Check the three small poolings done by hand."""
-    tasks = {
-        "maximum": (pooling.max_pool2d, 1),
-        "average": (pooling.avg_pool2d, 1),
-        "stride": (pooling.max_pool2d, 2),
-    }
-    right = [
-        function(IMAGE[None, None], 2, stride)[0, 0]
-        for function, stride in tasks.values()
-    ]
-    parts = {}
-    for k, (key, (_, stride)) in enumerate(tasks.items()):
-        alone = [None, None, None]  # the other two are not compared
-        alone[k] = right[k]
-        says = "the maximum, stride 2" if key == "stride" else f"the {key}"
-        picture = window_picture(IMAGE, 2, stride)
-        parts[key] = [Case(says, (), tuple(alone), picture)]
-
-    def three(function, *options):
-        return lambda: tuple(
-            reduced(function, IMAGE.astype(float), 2, stride, *options)
-            for stride in (1, 1, 2)
-        )
-
-    def largest(cells):
-        return max(cells, key=abs)
-
-    suspects = [
-        Suspect(
-            three(lambda cells: max([0, *cells])),
-            "no value is below 0; a window of negative numbers has a "
-            "negative maximum",
-            2,
-        ),
-        Suspect(
-            three(largest),
-            "the number farthest from 0, not the largest; -6 is less than 1",
-            2,
-        ),
-        Suspect(
-            three(lambda cells: max(map(abs, cells))),
-            "the signs are lost",
-            2,
-        ),
-        Suspect(three(sum), "these are sums; divide by the 4 cells", 2),
-        Suspect(
-            three(lambda cells: int(sum(cells) / 4)),
-            "some averages are not whole numbers; keep what is behind the "
-            "point",
-            2,
-        ),
-        Suspect(three(np.mean), "this is the average", 1),
-        Suspect(three(max), "this is the maximum", 1),
-        Suspect(
-            lambda: (None, None, right[0]),
-            "the window still moves by 1; with stride 2 it moves by 2",
-            3,
-        ),
-        Suspect(
-            lambda: (None, None, reduced(max, IMAGE, 2, (1, 2))),
-            "the window moves by 2 across but by 1 down; stride 2 means both",
-            3,
-        ),
-        Suspect(
-            lambda: (None, None, reduced(max, IMAGE, 2, 2, ((0, 1), (0, 0)))),
-            "a third row is too little for a second window of 2 rows: floor "
-            "drops it",
-            3,
-        ),
-    ]
-    judge("pool_by_hand", candidate, part, parts, suspects, ("OH", "OW"))
-
-
-def input_sizes(candidate, part=None):
-    """Check the smallest and the largest size for a number of windows."""
-
-    def case(out, *geometry):
-        def windows(size):
-            try:
-                return pooling.output_size(size, *geometry)
-            except ValueError:
-                return 0  # not one window fits
-
-        sizes = [
-            size
-            for size in range(1, (out + 1) * geometry[1] + geometry[0])
-            if windows(size) == out
-        ]
-
-        def rule(got):
-            for k, word in enumerate(("smallest", "largest")):
-                want = (sizes[0], sizes[-1])[k]
-                if got[k] == want:
-                    continue
-                lines = [f"  the {word} size is not {got[k]}:"]
-                if windows(int(got[k])) != out:
-                    has = windows(int(got[k])) if got[k] > 0 else 0
-                    return [*lines, f"  {got[k]} cells have {has} windows"]
-                other = got[k] - 1 if k == 0 else got[k] + 1
-                return [*lines, f"  {other} cells have {out} windows as well"]
-            return []
-
-        says = f"out {out}, window {geometry[0]}, stride {geometry[1]}"
-        if geometry[2:]:
-            says += f", padding {geometry[2]}"
-        return Case(says, (out, *geometry), (sizes[0], sizes[-1]), rule=rule)
-
-    parts = {
-        "plain": [case(2, 3, 4), case(4, 3, 2), case(5, 2, 1), case(1, 5, 3)],
-        "padding": [case(4, 5, 3, 1), case(3, 5, 4, 2), case(1, 7, 5, 3)],
-    }
-
-    def sizes(start):
-        """Turn a formula for the smallest size into both sizes."""
-
-        def answer(out, window, stride, padding=0):
-            first = start(out, window, stride, padding)
-            return first, first + stride - 1
-
-        return answer
-
-    def smallest(out, window, stride, padding=0):
-        return (out - 1) * stride + window - 2 * padding
-
-    suspects = [
-        Suspect(
-            lambda *args: (smallest(*args),) * 2,
-            "some sizes leave a remainder that floor drops; they count too",
-            1,
-        ),
-        Suspect(
-            lambda *args: (smallest(*args), smallest(*args) + args[2]),
-            "the largest is one too large: with a whole stride more, one more "
-            "window fits",
-            2,
-        ),
-        Suspect(
-            lambda *args: sizes(smallest)(*args)[::-1],
-            "the two are in the wrong order: smallest first",
-        ),
-        Suspect(
-            sizes(
-                lambda out, window, stride, p: out * stride + window - 2 * p
-            ),
-            "`out` windows have only `out - 1` steps between them",
-            2,
-        ),
-        Suspect(
-            sizes(
-                lambda out, window, stride, p: smallest(out, window, stride)
-            ),
-            "the padding is left out",
-            3,
-        ),
-        Suspect(
-            sizes(
-                lambda out, window, stride, p: (
-                    smallest(out, window, stride) - p
-                )
-            ),
-            "the padding is taken off once, but there is one on each side",
-            3,
-        ),
-        Suspect(
-            sizes(
-                lambda out, window, stride, p: (
-                    smallest(out, window, stride) + 2 * p
-                )
-            ),
-            "the padding is added; it makes room, so a smaller image is "
-            "enough",
-            3,
-        ),
-    ]
-    judge("input_sizes", candidate, part, parts, suspects)
-
-
-def min_pool2d(candidate, part=None):
-    """Check minimum pooling."""
-
-    def case(says, x, *options, exact=False):
-        return Case(
-            says,
-            (x, *options),
-            reduced(min, x, *options),
-            window_picture(x, *options),
-            exact=exact,
-        )
-
-    x = distinct((2, 3, 5, 8), below=300)
-    turned = distinct((3, 2, 7, 4), seed=1).transpose(1, 0, 3, 2)
-    signed = np.arange(-128, 126, 2).astype("i1")[:120].reshape(1, 2, 6, 10)
-    whole = np.arange(1, 41, dtype="u1").reshape(2, 1, 4, 5)
-    parts = {
-        "values": [
-            case("a window 2 x 3, stride (2, 1)", x, (2, 3), (2, 1)),
-            case("no stride given, so it is the window", x, (2, 3)),
-            case("a transposed view, negative numbers", turned, (1, 2), 1),
-        ],
-        "padding": [
-            case("padding 1, all numbers positive", x, (2, 3), (2, 1), 1),
-            case("padding (0, 1), all negative", -x, (3, 2), 2, (0, 1)),
-            case(
-                "padding at the top and the right alone",
-                x,
-                3,
-                (1, 2),
-                ((2, 0), (0, 1)),
-            ),
-        ],
-        "integers": [
-            case("int8 with a -128", signed, (2, 3), (2, 1), exact=True),
-            case("uint8 with a 0", whole - 1, 2, (2, 1), exact=True),
-            case("uint8 with padding 1", whole, 2, (2, 1), 1, exact=True),
-        ],
-    }
-
-    def swapped(value):
-        return pair(value, "", 0)[::-1]
-
-    suspects = [
-        Suspect(
-            lambda *args: -pooling.max_pool2d(-args[0], *args[1:]),
-            "`-x` wraps around: int8 has no 128, and uint8 has no negative "
-            "numbers",
-            2,
-        ),
-        Suspect(
-            lambda x, *args: x.max() - pooling.max_pool2d(x.max() - x, *args),
-            "a difference can be too large for int8, and then it wraps around",
-            2,
-        ),
-        Suspect(
-            pooling.max_pool2d,
-            "this is the maximum",
-            1,
-        ),
-        Suspect(
-            lambda *args: -pooling.max_pool2d(*args),
-            "only one of the two minus signs is there: x must be turned "
-            "before it is pooled",
-            1,
-        ),
-        Suspect(
-            lambda *args: pooling.max_pool2d(-args[0], *args[1:]),
-            "only one of the two minus signs is there: what was turned must "
-            "be turned back",
-            1,
-        ),
-        Suspect(
-            lambda *args: reduced(min, *args, fill=0),
-            "the padded cells hold 0, and 0 wins wherever all numbers are "
-            "positive",
-            3,
-        ),
-        Suspect(
-            lambda *args: reduced(min, *args, fill=-np.inf),
-            "the padded cells hold -inf, which never wins a maximum but "
-            "always wins a minimum",
-            3,
-        ),
-        Suspect(
-            lambda x, window, stride, padding: reduced(min, x, window, stride),
-            "the padding is not used",
-            3,
-        ),
-        Suspect(
-            lambda x, window, stride=None, padding=0: reduced(
-                min, x, window, None, padding
-            ),
-            "the stride is not used",
-        ),
-        Suspect(
-            lambda x, window, stride=None, padding=0: reduced(
-                min, x, window, 1 if stride is None else stride, padding
-            ),
-            "without a stride the windows must not overlap: it is the window, "
-            "not 1",
-        ),
-        Suspect(
-            lambda x, window, *args: reduced(min, x, swapped(window), *args),
-            "the window's height and width are swapped",
-        ),
-        Suspect(
-            lambda x, window, stride, *args: reduced(
-                min, x, window, swapped(stride), *args
-            ),
-            "the two strides are swapped",
-        ),
-    ]
-    judge("min_pool2d", candidate, part, parts, suspects, OUTPUT)
-
-
-def convolve(x, weights, stride):
-    """Convolve x (N, C, H, W) with weights (O, C, PH, PW): (N, O, OH, OW)."""
-    rows, columns = (
-        axis.positions()
-        for axis in pooling_axes(x.shape, weights.shape[2:], stride)
-    )
-    return sum(
-        np.einsum(
-            "oc,nchw->nohw",
-            weights[:, :, a, b],
-            x[:, :, rows[:, a]][..., columns[:, b]],
-        )
-        for a, b in np.ndindex(weights.shape[2:])
+# 1.1
+def by_hand(largest=max, average=np.mean, **third):
+    """Pool IMAGE as the exercise asks, or nearly so."""
+    x = IMAGE.astype(float)
+    third = {"stride": 2, **third}
+    return (
+        reduced(largest, x, 2, 1),
+        reduced(average, x, 2, 1),
+        reduced(largest, x, 2, **third),
     )
 
 
-def average_kernel(candidate, part=None):
-    """Check the weights with which a convolution averages."""
+def in_ints():
+    """Return what by_hand does; maxima of ints are ints."""
+    maxima, averages, strided = by_hand()
+    return maxima.astype(int), averages, strided.astype(int)
 
-    def case(channels, window):
-        PH, PW = window
-        x = distinct((2, channels, 3 * PH, 2 * PW), below=100)
-        # Each weight is what pooling makes of a single 1 at its place.
-        ones = np.eye(channels * PH * PW).reshape(-1, channels, PH, PW)
-        weights = pooling.avg_pool2d(ones, window).T.reshape(
-            channels, channels, PH, PW
-        )
-        right = pooling.avg_pool2d(x, window)
 
-        def rule(got):
-            y = convolve(x, got, window)
-            wrong = np.argwhere(~np.isclose(y, right))
-            if not len(wrong):
-                return []
-            place = tuple(map(int, wrong[0]))
-            o = place[1]
-            return [
-                f"  weights of shape {got.shape}, as it must be",
-                f"  but convolving an image with them, output {list(place)}",
-                f"    must be {right[place]:.6g}, the average, and is "
-                f"{y[place]:.6g}",
-                f"    there, channel {o} of the image holds:",
-                *(
-                    f"    {line}"
-                    for line in window_picture(x, window)(place).splitlines()[
-                        1:
-                    ]
-                ),
-                *look(got, o),
-            ]
+pool_by_hand = Check(
+    in_ints, axes=("OH", "OW"),
+    cases=[
+        ("maximum", "the maximum"),
+        ("average", "the average"),
+        ("stride", "the maximum, stride 2"),
+    ],
+    results={"maximum": 0, "average": 1, "stride": 2},
+    draw={
+        "maximum": lambda: windows_of(IMAGE, 2, 1),
+        "average": lambda: windows_of(IMAGE, 2, 1),
+        "stride": lambda: windows_of(IMAGE, 2, 2),
+    },
+    mistakes=[
+        ("negative-is-0", "no value is below 0; a window of negative numbers "
+         "has a negative maximum", 2,
+         lambda: by_hand(lambda cells: max([0, *cells]))),
+        ("farthest-from-0", "the number farthest from 0, not the largest; -6 "
+         "is less than 1", 2, lambda: by_hand(lambda c: max(c, key=abs))),
+        ("signs-lost", "the signs are lost", 2,
+         lambda: by_hand(lambda cells: max(map(abs, cells)),
+                         lambda cells: np.mean(np.abs(cells)))),
+        ("average-for-maximum", "this is the average", 1,
+         lambda: by_hand(np.mean)),
+        ("minimum-for-maximum", "this is the minimum", 1,
+         lambda: by_hand(min)),
+        ("maximum-for-average", "this is the maximum", 1,
+         lambda: by_hand(average=max)),
+        ("sum-for-average", "these are sums; divide by the 4 cells", 2,
+         lambda: by_hand(average=sum)),
+        ("average-cut", "some averages are not whole numbers; keep what is "
+         "behind the point", 2,
+         lambda: by_hand(average=lambda cells: int(np.mean(cells)))),
+        ("average-floored", "some averages are not whole numbers; `//` "
+         "rounds them down", 2,
+         lambda: by_hand(average=lambda cells: sum(cells) // 4)),
+        ("stride-is-1", "the window still moves by 1; with stride 2 it moves "
+         "by 2", 3, lambda: by_hand(stride=1)),
+        ("stride-across-alone", "the window moves by 2 across but by 1 down; "
+         "stride 2 means both", 3, lambda: by_hand(stride=(1, 2))),
+        ("stride-down-alone", "the window moves by 2 down but by 1 across; "
+         "stride 2 means both", 3, lambda: by_hand(stride=(2, 1))),
+        ("half-window", "a third row is too little for a second window of 2 "
+         "rows: floor drops it", 3,
+         lambda: by_hand(padding=((0, 1), (0, 0)))),
+    ],
+)  # fmt: skip
 
-        def look(got, o):
-            lines = []
-            for c in range(channels):
-                cells = [[f"{v:.3g}" for v in row] for row in got[o, c]]
-                lines += [
-                    f"    your weights [{o}, {c}], for what channel {c} gives "
-                    f"to output {o}:",
-                    *(f"    {line}" for line in grid(cells).splitlines()),
-                ]
-            return lines
 
-        return Case(
-            f"channels {channels}, window {window}",
-            (channels, window),
-            weights,
-            rule=rule,
-        )
+# 1.2
+def counted(size, window, stride, padding, ceil, late=None):
+    """Count windows; none starts at `late` in the padded row, or behind it."""
+    room = size + 2 * padding - window
+    out = (-(-room // stride) if ceil else room // stride) + 1
+    late = size + padding if late is None else late
+    return out - 1 if ceil and (out - 1) * stride >= late else out
 
-    parts = {
-        "one": [case(1, (2, 2)), case(1, (2, 3))],
-        "several": [case(2, (2, 2)), case(4, (3, 2))],
-    }
 
-    def filled(value):
-        return lambda C, window: np.full((C, C, *window), value(C, *window))
+def axes_to_count(draw):
+    """Make calls of count_windows."""
+    yield "floor", "windows that overlap", *draw.sizes(14, 5), 2, 0, False
+    yield "floor", "a stride above the window", *draw.sizes(12, 2), 5, 0, False
+    yield "floor", "side by side", *draw.pick((9, 3, 3), (12, 4, 4)), 0, False
+    yield "floor", "one window", *draw.pick((5, 5, 2), (7, 7, 3)), 0, False
+    yield "padding", "padding 1", *draw.pick((7, 4, 2), (9, 4, 2)), 1, False
+    yield "padding", "padding 2", *draw.pick((8, 5, 3), (11, 5, 3)), 2, False
+    yield "ceil", "a remainder", *draw.pick((9, 4, 3), (12, 4, 3)), 0, True
+    yield "ceil", "nothing left", *draw.pick((8, 2, 2), (12, 3, 3)), 0, True
+    yield "ceil", "padding 1", *draw.pick((8, 3, 4), (12, 3, 4)), 1, True
+    yield "late", "in the image", *draw.pick((6, 3, 3), (8, 3, 4)), 1, True
+    yield "late", "far behind", *draw.pick((4, 3, 4), (6, 4, 6)), 2, True
+    yield "late", "just behind", *draw.pick((5, 2, 3), (8, 2, 3)), 1, True
 
-    def diagonal(value):
-        return lambda C, window: (
-            np.eye(C)[:, :, None, None] * np.full(window, value(C, *window))
-        )
 
-    suspects = [
-        Suspect(
-            filled(lambda C, PH, PW: 1 / (PH * PW)),
-            "every output adds up all channels; each should look at its own "
-            "channel alone",
-            2,
-        ),
-        Suspect(
-            filled(lambda C, PH, PW: 1 / (C * PH * PW)),
-            "every output averages over all channels; each should look at its "
-            "own channel alone",
-            2,
-        ),
-        Suspect(
-            diagonal(lambda C, PH, PW: 1 / (C * PH * PW)),
-            "divided by the number of channels too; a window has PH * PW "
-            "cells",
-            1,
-        ),
-        Suspect(
-            diagonal(lambda C, PH, PW: 1.0),
-            "with weights of 1 the convolution adds; an average divides too",
-            1,
-        ),
-        *(
-            Suspect(diagonal(value), "a window has PH * PW cells", 1)
-            for value in (
-                lambda C, PH, PW: 1 / (PH + PW),
-                lambda C, PH, PW: 1 / PH**2,
-                lambda C, PH, PW: 1 / PW**2,
-                lambda C, PH, PW: 1 / PH,
-                lambda C, PH, PW: 1 / PW,
-            )
-        ),
-        Suspect(
-            lambda C, window: np.full((C, *window), 1 / np.prod(window)),
-            "there is one plane of weights for each pair of an output and an "
-            "input channel",
-            2,
-        ),
-        Suspect(
-            lambda C, window: np.full((C, 1, *window), 1 / np.prod(window)),
-            "these are the weights of a depthwise convolution; an ordinary "
-            "one has weights for each pair of channels",
-            2,
-        ),
+count_windows = Check(
+    counted, axes_to_count, own_hand=("output_size",),
+    mistakes=[
+        ("without-1", "a window is missing: the first one counts, too, before "
+         "any step", 1, then(counted, lambda out: out - 1)),
+        ("window-left-out", "the last window must end inside, so it starts at "
+         "size - window at the latest", 1, but(counted, window=0)),
+        ("one-inside-division", "this is right for stride 1 alone: the 1 for "
+         "the first window is added after the division", 1,
+         lambda size, window, stride, padding, ceil: (
+             size + 2 * padding - window + 1) // stride),
+        ("window-for-stride", "a step is as long as the stride, not as the "
+         "window", 1, but(counted, stride=lambda window: window)),
+        ("always-up", "this rounds up, and `ceil` is False", 1,
+         but(counted, ceil=True, late=999)),
+        ("padding-ignored", "the padding is not used", 2,
+         but(counted, padding=0)),
+        ("padding-once", "the padding is added once, but there is one on each "
+         "side", 2, but(counted, size=lambda size, padding: size - padding)),
+        ("padding-doubled", "the padding is doubled twice: it is that of each "
+         "side already", 2, but(counted, padding=lambda padding: 2 * padding)),
+        ("always-down", "this rounds down, and `ceil` is True", 2,
+         but(counted, ceil=False)),
+        ("one-more", "`a // b + 1` is not the ceiling: it is one too many "
+         "where b divides a", 2,
+         lambda *args: counted(*args[:4], False) + args[4]),
+        ("late-in-image", "a window is dropped that sees the image: in the "
+         "padded row, the image ends at padding + size", 3,
+         but(counted, late=lambda size: size)),
+        ("late-kept", "the last window starts behind the image and sees none "
+         "of its cells", 3, but(counted, late=999)),
+        ("late-by-one", "a window that starts at padding + size is just "
+         "behind the last cell: `>=`", 3,
+         but(counted, late=lambda size, padding: size + padding + 1)),
+    ],
+)  # fmt: skip
+
+
+# 1.3
+def fitting(out, window, stride, padding=0):
+    """Try all sizes; return the smallest and the largest that fit."""
+    fits = [
+        size
+        for size in range(1, (out + 1) * stride + window)
+        if (size + 2 * padding - window) // stride + 1 == out
     ]
-    judge("average_kernel", candidate, part, parts, suspects, axes="OCHW")
+    return fits[0], fits[-1]
 
 
-def pooling_cost(candidate, part=None):
-    """Check the numbers of comparisons, additions and divisions."""
-
-    def count(C, H, W, *options):
-        rows, columns = pooling_axes((1, C, H, W), *options)
-        cells = C * rows.positions().size * columns.positions().size
-        windows = C * rows.out * columns.out
-        return cells - windows, cells - windows, windows
-
-    def case(says, *args):
-        return Case(says, args, count(*args))
-
-    parts = {
-        "plain": [
-            case("a tiny image", 1, 3, 3, (2, 2), (1, 1), (0, 0)),
-            case(
-                "2 channels, windows side by side",
-                2,
-                6,
-                9,
-                (2, 3),
-                (2, 3),
-                (0, 0),
-            ),
-            case("a remainder", 3, 8, 11, (3, 2), (2, 4), (0, 0)),
-        ],
-        "padding": [
-            case("the example", 64, 112, 112, (3, 3), (2, 2), (1, 1)),
-            case(
-                "padding of the rows alone", 5, 7, 10, (3, 2), (1, 2), (1, 0)
-            ),
-            case("two paddings", 4, 9, 6, (5, 3), (3, 1), (2, 1)),
-        ],
-    }
-
-    def wrong(change):
-        """Count after a change of the arguments."""
-        return lambda *args: count(*change(*args))
-
-    def each(cells):
-        """Count with another number of operations per window."""
-
-        def answer(C, H, W, window, stride, padding):
-            windows = count(C, H, W, window, stride, padding)[2]
-            n = cells(*window)
-            return windows * n, windows * n, windows
-
-        return answer
-
-    suspects = [
-        Suspect(
-            each(lambda PH, PW: PH * PW),
-            "the first cell of a window is compared with nothing: one "
-            "operation less than cells",
-            1,
-        ),
-        Suspect(
-            each(lambda PH, PW: (PH - 1) * (PW - 1)),
-            "a window has PH * PW cells; take one off the product, not off "
-            "each side",
-            1,
-        ),
-        Suspect(
-            lambda *args: (
-                *count(*args)[:2],
-                sum(count(*args)[1:]),
-            ),
-            "one division per cell; add up the window first, then divide once",
-            1,
-        ),
-        Suspect(
-            wrong(lambda C, *args: (1, *args)),
-            "the channels are left out; each is pooled",
-            2,
-        ),
-        Suspect(
-            wrong(lambda *args: (*args[:4], (1, 1), args[5])),
-            "the stride is not used",
-            2,
-        ),
-        Suspect(
-            wrong(lambda *args: args[:5]),
-            "the padding is not used",
-            3,
-        ),
-        Suspect(
-            wrong(
-                lambda C, H, W, window, stride, padding: (
-                    C,
-                    H,
-                    W,
-                    window,
-                    stride,
-                    [(p, 0) for p in padding],
-                )
-            ),
-            "the padding is added once, but there is one on each side",
-            3,
-        ),
-        Suspect(
-            wrong(
-                lambda C, H, W, window, stride, padding: (
-                    C,
-                    H,
-                    W,
-                    window,
-                    stride,
-                    [2 * p for p in padding],
-                )
-            ),
-            "the padding is doubled twice; `output_size` adds it on both "
-            "sides already",
-            3,
-        ),
-        Suspect(
-            wrong(lambda C, H, W, *args: (C, W, H, *args)),
-            "H and W are swapped",
-            2,
-        ),
-        Suspect(
-            wrong(lambda C, H, W, *args: (C, H, W, *(a[::-1] for a in args))),
-            "rows and columns are swapped: each pair is (rows, columns)",
-            2,
-        ),
-    ]
-    judge("pooling_cost", candidate, part, parts, suspects)
+def sizes(draw):
+    """Make calls of input_sizes."""
+    yield "plain", "a stride above the window", *draw.sizes(2, 3, 4)
+    yield "plain", "windows that overlap", *draw.sizes(4, 3, 2, by=2)
+    yield "plain", "stride 1", *draw.sizes(5, 2), 1
+    yield "plain", "one window", 1, *draw.sizes(5, 3)
+    yield "padding", "padding 1", *draw.sizes(4, 5, 3), 1
+    yield "padding", "padding 2", *draw.sizes(3, 5, 4), 2
+    yield "padding", "one window, padding 3", 1, *draw.sizes(7, 5), 3
 
 
-def same_padding(candidate, part=None):
-    """Check the padding that gives ceil(size / stride) windows."""
+def both(start):
+    """Turn a formula for the smallest size into an answer."""
 
-    def windows(size, window, stride, padding):
-        try:
-            return pooling.output_size(size, window, stride, padding)
-        except ValueError:
-            return 0
+    def answer(out, window, stride, padding=0):
+        smallest = start(out, window, stride, padding)
+        return smallest, smallest + stride - 1
 
-    def least(size, window, stride):
-        out = -(-size // stride)
-        return next(
-            (cells // 2, cells - cells // 2)
-            for cells in range(2 * window)
-            if windows(size, window, stride, (cells // 2, cells - cells // 2))
-            == out
-        )
-
-    def case(*args):
-        size, window, stride = args
-        out = -(-size // stride)
-        want = least(*args)
-
-        def rule(got):
-            if tuple(got) == want:
-                return []
-            got = tuple(map(int, got))
-            lines = [f"  expected {want}, got {got}"]
-            if min(got) < 0:
-                return [*lines, "  a padding cannot be negative"]
-            has = windows(*args, got)
-            if has != out:
-                lines.append(f"  yours gives {has} windows, not {out}")
-            elif sum(got) > sum(want):
-                lines.append(
-                    "  the number of windows is right, but fewer "
-                    "cells are enough"
-                )
-            else:
-                lines.append("  the sum is right; an odd cell goes after")
-            return lines
-
-        says = f"size {size}, window {window}, stride {stride}"
-        return Case(says, args, want, rule=rule)
-
-    parts = {
-        "stride1": [
-            case(7, 3, 1),
-            case(6, 2, 1),
-            case(9, 4, 1),
-            case(5, 1, 1),
-        ],
-        "strides": [
-            case(5, 2, 2),
-            case(7, 3, 2),
-            case(8, 3, 2),
-            case(11, 5, 4),
-            case(6, 1, 2),
-            case(10, 2, 4),
-        ],
-    }
-
-    def total(size, window, stride):
-        return (-(-size // stride) - 1) * stride + window - size
-
-    def halves(cells):
-        return cells // 2, cells - cells // 2
-
-    suspects = [
-        Suspect(
-            lambda *args: least(*args)[::-1],
-            "the extra cell is before; TensorFlow puts it after",
-            3,
-        ),
-        Suspect(
-            lambda size, window, stride: halves(window - 1),
-            "this is right for stride 1 alone; it leaves out size and stride",
-            2,
-        ),
-        Suspect(
-            lambda *args: halves(total(*args)),
-            "when the stride is larger than the window, there may be more "
-            "cells than are needed: then the padding is 0",
-            3,
-        ),
-        Suspect(
-            lambda size, window, stride: halves(
-                max((size - 1) * stride + window - size, 0)
-            ),
-            "this keeps the size itself; SAME asks for ceil(size / stride) "
-            "windows",
-            1,
-        ),
-        Suspect(
-            lambda size, window, stride: halves(
-                max((size // stride - 1) * stride + window - size, 0)
-            ),
-            "the number of windows was rounded down; it is rounded up",
-            1,
-        ),
-        Suspect(
-            lambda *args: (least(*args)[0],) * 2,
-            "the two sides need not be equal",
-            3,
-        ),
-        Suspect(
-            lambda size, window, stride: (window // 2, window // 2),
-            "the two sides need not be equal",
-            3,
-        ),
-        Suspect(
-            lambda size, window, stride: ((window - 1) // 2,) * 2,
-            "the two sides need not be equal",
-            3,
-        ),
-    ]
-    judge("same_padding", candidate, part, parts, suspects)
+    return answer
 
 
+input_sizes = Check(
+    fitting, sizes,
+    mistakes=[
+        ("no-remainder", "some sizes leave a remainder that floor drops; they "
+         "count too", 1, lambda *args: fitting(*args)[:1] * 2),
+        ("largest-one-more", "the largest is one too large: with a whole "
+         "stride more, one more window fits", 2,
+         lambda *args: (fitting(*args)[0], fitting(*args)[1] + 1)),
+        ("last-cell", "these are the places of the last cells, counted from "
+         "0; the size is one more", 1,
+         lambda *args: tuple(size - 1 for size in fitting(*args))),
+        ("steps-are-windows", "`out` windows have only `out - 1` steps "
+         "between them", 2,
+         both(lambda out, window, stride, p: out * stride + window - 2 * p)),
+        ("padding-ignored", "the padding is left out", 3,
+         lambda out, window, stride, p=0: fitting(out, window, stride)),
+        ("padding-once", "the padding is taken off once, but there is one on "
+         "each side", 3, both(lambda out, window, stride, p: (
+             (out - 1) * stride + window - p))),
+        ("padding-added", "the padding is added; it makes room, so a smaller "
+         "image is enough", 3, both(lambda out, window, stride, p: (
+             (out - 1) * stride + window + 2 * p))),
+        *families.order(fitting),
+    ],
+)  # fmt: skip
+
+
+# 1.4
+def pooled(x, window, stride, padding, mode, fill=None, zero=0, count=None):
+    """Pool each plane; padding holds `fill` or `zero`, None is left out."""
+    pick, fill = (max, fill) if mode == "max" else (np.mean, zero)
+    return reduced(pick, x, window, stride, padding, fill, count)
+
+
+def start_at_i(x, window, stride, padding, mode):
+    """Count with the stride, and start at (i, j) all the same."""
+    OH, OW = pooled(x, window, stride, padding, mode).shape[2:]
+    return pooled(x, window, (1, 1), padding, mode)[:, :, :OH, :OW]
+
+
+def layers(draw):
+    """Make calls of pool_planes."""
+    none, x = (0, 0), draw.numbers(draw.sizes(2, 3, 7, 11))
+    yield "maximum", "overlap", x, (3, 2), (2, 1), none, "max"
+    yield "maximum", "a remainder", x, (2, 4), (3, 2), none, "max"
+    yield "maximum", "side by side", x, (2, 3), (2, 3), none, "max"
+    yield "average", "overlap", x, (3, 2), (2, 1), none, "avg"
+    yield "average", "a remainder", x, (2, 4), (3, 2), none, "avg"
+    yield "padding", "negative", x, (3, 5), (2, 3), (1, 2), "max"
+    yield "padding", "rows alone", x, (4, 3), (1, 2), (2, 0), "max"
+    yield "padding", "huge numbers", x * 1e10, (2, 3), (2, 1), (1, 2), "max"
+    yield "average-padding", "both", x, (3, 5), (2, 3), (1, 2), "avg"
+    yield "average-padding", "rows alone", x, (4, 3), (1, 2), (2, 0), "avg"
+
+
+pool_planes = Check(
+    pooled, layers, axes=("N", "C", "OH", "OW"),
+    own_hand=("sliding_window_view", "as_strided", "maximum_filter"),
+    draw=lambda x, window, stride, padding, mode: windows_of(
+        x, window, stride, padding),
+    mistakes=[
+        ("start-at-i", "there are as many windows as there should be, but "
+         "they start at (i, j), not at (i * SH, j * SW)", 1, start_at_i),
+        ("average-for-maximum", "this is the average", None,
+         but(pooled, mode="avg")),
+        ("first-plane", "all planes hold the result of the first one", 2,
+         then(pooled, lambda y: np.broadcast_to(y[:1, :1], y.shape))),
+        ("maximum-for-average", "this is the maximum; `mode` asks for the "
+         "average", None, but(pooled, mode="max")),
+        ("sum-for-average", "these are sums; divide by the cells of a window",
+         None, lambda x, window, *o: pooled(x, window, *o) * (
+             window[0] * window[1] if o[-1] == "avg" else 1)),
+        *families.fills(pooled, {
+            "padded-with-0": ("the padded cells hold 0, and 0 beats every "
+                              "negative number", 0),
+            **{f"padded-with-{fill:g}": (
+                f"the padded cells hold {fill:g}, and x holds smaller "
+                "numbers", fill) for fill in (-1, -999, -9999, -1e6, -1e9)},
+        }, hint=3),
+        ("padding-not-counted", "each window is divided by its cells in the "
+         "image; here the padding counts", 3, but(pooled, zero=None)),
+        ("average-of--inf", "the padding is -inf for the average, too; there "
+         "it is 0", 3, but(pooled, zero=-np.inf)),
+        *families.padding(pooled, hint=3),
+        *families.stride(pooled, hint=1),
+        *families.window(pooled, hint=1),
+        *families.count(pooled, hint=1),
+        *families.axes(pooled, hint=2),
+        *families.dtype(pooled),
+    ],
+)  # fmt: skip
+
+
+# 1.5
+def minimum(x, window, stride=None, padding=0, fill=None, count=None):
+    """Take the minimum of each window."""
+    return reduced(min, x, window, stride, padding, fill, count)
+
+
+def images(draw):
+    """Make calls of min_pool2d."""
+    x = draw.numbers(draw.sizes(2, 3, 5, 8), below=700)
+    turned = draw.numbers(draw.sizes(3, 2, 7, 4)).transpose(1, 0, 3, 2)
+    yield "values", "a window 2 x 3, stride (2, 1)", x, (2, 3), (2, 1)
+    yield "values", "no stride given, so it is the window", x, (2, 3)
+    yield "values", "a transposed view, negative numbers", turned, (1, 2), 1
+    yield "padding", "all numbers positive", x, (2, 3), (2, 1), 1
+    yield "padding", "all numbers negative", -x, (3, 2), 2, (0, 1)
+    yield "padding", "large numbers", x * 1e10, (3, 5), (1, 2), (1, 2)
+    signed = draw.rng.permutation(np.arange(-128, 127, 2)).astype("i1")
+    whole = draw.rng.permutation(240).astype("u1")
+    large = draw.numbers((1, 2, 4, 3)).astype(int) + 2**60
+    yield ("integers", "int8 with a -128", signed[:126].reshape(1, 2, 7, 9),
+           (2, 3), (2, 1))  # fmt: skip
+    yield ("integers", "uint8 with a 0", whole.reshape(2, 3, 4, 10),
+           (2, 3), (1, 2))  # fmt: skip
+    yield ("integers", "uint8 above 0, padding",
+           (whole + 9).reshape(3, 2, 5, 8), 2, (2, 1), 1)  # fmt: skip
+    yield "integers", "int64 near 2**60, padding", large, 2, (1, 2), (1, 0)
+
+
+ONE_MINUS = "only one of the two minus signs is there: "
+
+min_pool2d = Check(
+    minimum, images, draw=windows_of, exact={"integers"},
+    axes=("N", "C", "OH", "OW"),
+    mistakes=[
+        ("minus-wraps", "`-x` wraps around: int8 has no 128, and uint8 has no "
+         "negative numbers", 2, lambda x, *o: -max_pool2d(-x, *o)),
+        ("difference-wraps", "a difference can be too large for int8, and "
+         "then it wraps around", 2,
+         lambda x, *o: x.max() - max_pool2d(x.max() - x, *o)),
+        ("through-floats", "large whole numbers lose their last digits when "
+         "they become floats", 2,
+         lambda x, *o: minimum(x.astype(float), *o).astype(x.dtype)),
+        ("dtype-float64", "the numbers are right, but they have become "
+         "floats", 2, lambda x, *o: minimum(x.astype("f8"), *o)),
+        ("maximum", "this is the maximum", 1, max_pool2d),
+        ("minus-inside-missing", ONE_MINUS + "x must be turned before it is "
+         "pooled", 1, lambda *args: -max_pool2d(*args)),
+        ("minus-outside-missing", ONE_MINUS + "what was turned must be turned "
+         "back", 1, lambda x, *o: max_pool2d(-x, *o)),
+        *families.fills(minimum, {
+            "padded-with-0": ("the padded cells hold 0, and 0 wins wherever "
+                              "all numbers are positive", 0),
+            "padded-with--inf": (
+                "the padded cells hold -inf, which never wins a maximum but "
+                "always wins a minimum", -np.inf),
+            "padded-with-min": ("the padded cells hold the minimum of x, "
+                                "which always wins", lambda x: x.min()),
+            **{f"padded-with-{fill:g}": (
+                f"the padded cells hold {fill:g}, and x holds larger numbers",
+                fill) for fill in (127, 255, 999, 9999, 1e6, 1e9)},
+        }, hint=3),
+        *families.padding(minimum, hint=3),
+        *families.stride(minimum),
+        *families.window(minimum),
+        *families.count(minimum),
+        *families.axes(minimum, np.min),
+    ],
+)  # fmt: skip
+
+
+# 1.6
+def kernel(channels, window, cells=lambda C, PH, PW: PH * PW, planes=np.eye):
+    """Return weights of 1 / cells in the planes that are 1."""
+    C, (PH, PW) = channels, window
+    return np.full((C, C, PH, PW), 1 / cells(C, PH, PW)) * (
+        planes(C).reshape(C, C, 1, 1)
+    )
+
+
+def kernels(draw):
+    """Make calls of average_kernel."""
+    wide, high = draw.pick((2, 3), (4, 7), (2, 5)), draw.pick((4, 3), (5, 2))
+    yield "one", "one channel, a wide window", 1, wide
+    yield "one", "one channel, a high window", 1, high
+    yield "several", "several channels, a wide window", 2, wide
+    yield "several", "several channels, a high window", *draw.sizes(5), high
+
+
+def every(C):
+    """Return ones: each channel enters each channel."""
+    return np.ones((C, C))
+
+
+average_kernel = Check(
+    kernel, kernels, axes="OCHW",
+    mistakes=[
+        ("channels-added", "every output adds up all channels; each should "
+         "look at its own channel alone", 2,
+         lambda *args: kernel(*args, planes=every)),
+        ("channels-averaged", "every output averages over all channels; each "
+         "should look at its own channel alone", 2,
+         lambda *args: kernel(*args, lambda C, a, b: C * a * b, every)),
+        ("divided-by-channels", "divided by the number of channels too; a "
+         "window has PH * PW cells", 1,
+         lambda *args: kernel(*args, lambda C, a, b: C * a * b)),
+        ("not-divided", "with weights of 1 the convolution adds; an average "
+         "divides too", 1, lambda *args: kernel(*args, lambda *_: 1)),
+        *((f"divided-by-{key}", "a window has PH * PW cells", 1,
+           lambda *args, cells=cells: kernel(*args, cells))
+          for key, cells in {
+              "sum": lambda C, PH, PW: PH + PW,
+              "height-squared": lambda C, PH, PW: PH**2,
+              "width-squared": lambda C, PH, PW: PW**2,
+              "height": lambda C, PH, PW: PH,
+              "width": lambda C, PH, PW: PW,
+          }.items()),
+        ("one-plane-each", "there is one plane of weights for each pair of "
+         "an output and an input channel", 2,
+         lambda C, window: kernel(C, window).sum(axis=1)),
+        ("depthwise", "these are the weights of a depthwise convolution; an "
+         "ordinary one has weights for each pair of channels", 2,
+         lambda C, window: kernel(C, window).sum(axis=1, keepdims=True)),
+        *families.window(kernel),
+    ],
+)  # fmt: skip
+
+
+# 1.7
+def cost(C, H, W, window, stride, padding, count=None, cells=None):
+    """Count the comparisons, additions and divisions of a pooling."""
+    rows, columns = axes_of((H, W), window, stride, padding, count)
+    windows = C * rows.out * columns.out
+    steps = windows * (cells or (lambda PH, PW: PH * PW - 1))(*window)
+    return steps, steps, windows
+
+
+def costs(draw):
+    """Make calls of pooling_cost."""
+
+    def case(part, says, sizes, *pairs):
+        return part, says, *draw.sizes(*sizes), *pairs
+
+    none = (0, 0)
+    yield case("plain", "windows that overlap", (2, 7, 9), (5, 3), (4, 1),
+               none)  # fmt: skip
+    yield case("plain", "side by side", (3, 6, 10), (2, 3), (2, 3), none)
+    yield case("plain", "a remainder", (3, 8, 11), (3, 2), (2, 4), none)
+    yield case("padding", "two paddings", (2, 12, 8), (5, 4), (2, 1), (1, 2))
+    yield case("padding", "rows alone", (5, 9, 10), (3, 2), (1, 2), (1, 0))
+    yield case("padding", "the example", (64, 112, 112), (3, 3), (2, 2),
+               (1, 1))  # fmt: skip
+
+
+pooling_cost = Check(
+    cost, costs,
+    mistakes=[
+        ("first-cell-compared", "the first cell of a window is compared with "
+         "nothing: one operation less than cells", 1,
+         but(cost, cells=lambda: lambda PH, PW: PH * PW)),
+        ("one-off-each-side", "a window has PH * PW cells; take one off the "
+         "product, not off each side", 1,
+         but(cost, cells=lambda: lambda PH, PW: (PH - 1) * (PW - 1))),
+        ("cells-alone-divided", "one division per cell; add up the window "
+         "first, then divide once", 1,
+         lambda *args: (*cost(*args)[:2], sum(cost(*args)[1:]))),
+        ("addition-more", "k numbers take k - 1 additions, as many as "
+         "comparisons", 1,
+         lambda *args: (cost(*args)[0], sum(cost(*args)[1:]), cost(*args)[2])),
+        ("channels-ignored", "the channels are left out; each is pooled", 2,
+         but(cost, C=1)),
+        ("sizes-turned", "H and W are swapped", 2,
+         but(cost, H=lambda W: W, W=lambda H: H)),
+        *families.padding(cost, hint=3),
+        *families.stride(cost, hint=2),
+        *families.window(cost, without={"window-turned"}),
+        *families.count(cost, hint=2),
+    ],
+)  # fmt: skip
+
+
+# 1.8
+def halves(cells):
+    """Share cells between the two sides; the odd one goes after."""
+    return cells // 2, cells - cells // 2
+
+
+def enough(size, window, stride):
+    """Try one padded cell more until ceil(size / stride) windows fit."""
+    cells = 0
+    while (size + cells - window) // stride + 1 < -(-size // stride):
+        cells += 1
+    return halves(cells)
+
+
+def paddings(draw):
+    """Make calls of same_padding."""
+    for size, window in ((7, 3), (6, 2), (9, 4)):
+        yield "stride1", "stride 1", *draw.sizes(size, window), 1
+    yield "stride1", "a window of 1", *draw.sizes(5), 1, 1
+    yield "strides", "an odd cell", *draw.pick((7, 4, 2), (13, 6, 4))
+    yield "strides", "an even number", *draw.pick((9, 5, 3), (16, 6, 4))
+    yield "strides", "the size divides", *draw.pick((8, 3, 2), (12, 4, 3))
+    yield "strides", "a large stride", *draw.pick((11, 5, 4), (16, 6, 5))
+    yield "strides", "a window of 1", *draw.pick((6, 1, 2), (8, 1, 4))
+    yield "strides", "gaps between windows", *draw.pick((9, 2, 4), (13, 3, 6))
+
+
+def halved(out):
+    """Return the padding that out(size, stride) windows need."""
+    return lambda size, window, stride: halves(
+        max((out(size, stride) - 1) * stride + window - size, 0)
+    )
+
+
+same_padding = Check(
+    enough, paddings,
+    mistakes=[
+        ("extra-before", "the extra cell is before; TensorFlow puts it after",
+         3, lambda *args: enough(*args)[::-1]),
+        ("stride-1-alone", "this is right for stride 1 alone; it leaves out "
+         "size and stride", 2,
+         lambda size, window, stride: halves(window - 1)),
+        ("negative", "when the stride is larger than the window, there may be "
+         "more cells than are needed: then the padding is 0", 3,
+         lambda size, window, stride: halves(
+             (-(-size // stride) - 1) * stride + window - size)),
+        ("size-kept", "this keeps the size itself; SAME asks for "
+         "ceil(size / stride) windows", 1, halved(lambda size, stride: size)),
+        ("rounded-down", "the number of windows was rounded down; it is "
+         "rounded up", 1, halved(lambda size, stride: size // stride)),
+        ("one-window-more", "`size // stride + 1` is one window too many "
+         "where the stride divides the size", 1,
+         halved(lambda size, stride: size // stride + 1)),
+        ("equal-rounded-down", "the two sides need not be equal: an odd cell "
+         "is missing after", 3, lambda *args: enough(*args)[:1] * 2),
+        ("equal-rounded-up", "the two sides need not be equal: one cell more "
+         "than is needed", 3, lambda *args: enough(*args)[1:] * 2),
+        ("all-on-each-side", "each side gets all cells that are missing; "
+         "each gets half of them", 3,
+         lambda *args: (sum(enough(*args)),) * 2),
+        ("all-after", "half of the cells go before the first one", 3,
+         lambda *args: (0, sum(enough(*args)))),
+    ],
+)  # fmt: skip
+
+
+# 1.9
 def pool2d_broken(x, window):
     """Max-pool one image x (H, W) with stride 1, or nearly so."""
     PH, PW = window
@@ -721,96 +525,79 @@ def pool2d_broken(x, window):
     return y
 
 
-def showing_input(candidate, part=None):
-    """Check an image that shows the mistake of pool2d_broken."""
-
-    def rule(got):
-        if not isinstance(got, np.ndarray) or got.ndim != 2:
-            return ["  must be one image: an array with 2 axes (H, W)"]
-        if got.dtype.kind not in "fiu" or not np.isfinite(got).all():
-            return ["  must hold ordinary numbers, no NaN and no inf"]
-        if min(got.shape) < 2:
-            return [f"  a window 2 x 2 does not fit in shape {got.shape}"]
-        right = pooling.max_pool2d(got[None, None], 2, 1)[0, 0]
-        if (right != pool2d_broken(got, (2, 2))).any():
-            return []
-        lines = ["  pool2d_broken finds every maximum of this image"]
-        if (got < 0).any():
-            lines.append(
-                "  it holds negative numbers, but beside them, in each "
-                "window, a larger one"
-            )
-        return [*lines, "  Hint 1 says more."]
-
-    parts = {"shows": [Case("an image (H, W), window (2, 2)", (), rule=rule)]}
-    judge("showing_input", candidate, part, parts)
+def shows(image):
+    """Tell why an image does not show the mistake of pool2d_broken."""
+    if not isinstance(image, np.ndarray) or image.ndim != 2:
+        return ["not-an-image"]
+    if image.dtype.kind not in "fiu" or not np.isfinite(image).all():
+        return ["no-numbers"]
+    if min(image.shape) < 2:
+        return ["too-small", f"  got an image of shape {image.shape}"]
+    if (mended(image, (2, 2)) != pool2d_broken(image, (2, 2))).any():
+        return []
+    found = "  pool2d_broken finds every maximum of this image"
+    return ["larger-beside" if (image < 0).any() else "no-negative", found]
 
 
-def pool2d_mended(candidate, part=None):
-    """Check the mended pooling."""
+def mended(x, window, start=None):
+    """Max-pool one image; the running maximum may start somewhere."""
+    first = [] if start is None else [start]
+    return reduced(lambda cells: max([*first, *cells]), x, window, 1)
 
-    def case(says, x, window):
-        right = pooling.max_pool2d(x[None, None], window, 1)[0, 0]
-        return Case(says, (x, window), right, window_picture(x, window, 1))
 
-    x = distinct((5, 7))
-    parts = {
-        "negative": [
-            case("both signs", distinct((4, 6), below=12), (2, 3)),
-            case("all numbers negative", x, (3, 2)),
-        ],
-        "lowest": [
-            case("numbers near -1e12", x * 1e9 - 1e12, (2, 2)),
-            case("rows of -inf", np.where(x > -20, x, -np.inf), (1, 2)),
-            case("integers", x.astype(int), (2, 2)),
-        ],
-    }
+showing_input = Check(
+    lambda: np.array([[-1.0, -2.0], [-3.0, -4.0]]), rule=shows,
+    cases=[("shows", "an image (H, W), window (2, 2)")],
+    mistakes=[
+        ("not-an-image", "it must be one image: an array with 2 axes (H, W)",
+         None, lambda: np.array([-1.0, -2.0])),
+        ("no-numbers", "it must hold ordinary numbers, no NaN and no inf",
+         None, lambda: np.full((2, 2), np.nan)),
+        ("too-small", "a window 2 x 2 must fit", None,
+         lambda: -np.ones((1, 5))),
+        ("larger-beside", "it holds negative numbers, but beside them, in "
+         "each window, a larger one", 1,
+         lambda: np.array([[-1.0, 2.0, -3.0], [-5.0, -4.0, 6.0]])),
+        ("no-negative", "what would the bug do to a window of other numbers?",
+         1, lambda: np.array([[1.0, 2.0], [0.0, 4.0]])),
+    ],
+)  # fmt: skip
 
-    def started(best):
-        """Max-pool with a running maximum that starts at best(image)."""
-        return lambda x, window: reduced(
-            lambda cells: max([best(x), *cells]), x, window, 1
-        )
 
-    suspects = [
-        Suspect(
-            pool2d_broken,
-            "the running maximum still starts at 0",
-            1,
-        ),
-        Suspect(
-            started(lambda x: x[0, 0]),
-            "the running maximum starts at the first cell of the image; it "
-            "should be the window's",
-            2,
-        ),
-        *(
-            Suspect(
-                started(lambda x, start=start: start),
-                f"the running maximum starts at {start}; there are smaller "
-                f"numbers",
-                2,
-            )
-            for start in (-1, -100, -999, -1000, -9999, -1e6, -1e9)
-        ),
-        Suspect(
-            lambda x, window: reduced(lambda c: max(c, key=abs), x, window, 1),
-            "the number farthest from 0 wins, not the largest",
-            1,
-        ),
-        Suspect(
-            lambda x, window: reduced(max, abs(x), window, 1),
-            "the signs are lost",
-            1,
-        ),
-        Suspect(
-            lambda x, window: reduced(max, x, window[::-1], 1),
-            "the window's height and width are swapped: it is (PH, PW)",
-        ),
-        Suspect(
-            lambda x, window: reduced(lambda c: c[0], x, window, 1),
-            "each result is the first cell of its window",
-            2,
-        ),
-    ]
-    judge("pool2d_mended", candidate, part, parts, suspects, ("OH", "OW"))
+def planes(draw):
+    """Make calls of pool2d_mended."""
+    x = draw.numbers(draw.sizes(5, 7))
+    signs = draw.numbers(draw.sizes(4, 6), below=12)
+    yield "negative", "both signs", signs, (2, 3)
+    yield "negative", "all numbers negative", x, (3, 2)
+    yield "lowest", "numbers below -1e12", x * 1e9 - 1e12, (2, 2)
+    x[1, 2:4] = -np.inf
+    yield "lowest", "a window of -inf", x, (1, 2)
+    yield "lowest", "integers", signs.astype(int) - 50, (2, 4)
+
+
+pool2d_mended = Check(
+    mended, planes, axes=("OH", "OW"),
+    draw=lambda x, window: windows_of(x, window, 1),
+    mistakes=[
+        ("start-at-0", "the running maximum still starts at 0", 1,
+         but(mended, start=0)),
+        ("start-at-image", "the running maximum starts at the first cell of "
+         "the image; it should be the window's", 2,
+         but(mended, start=lambda x: x[0, 0])),
+        *((f"start-at-{start:g}", f"the running maximum starts at {start:g}; "
+           "there are smaller numbers", 2, but(mended, start=start))
+          for start in (-1, -10, -99, -100, -128, -999, -1000, -9999, -1e4,
+                        -99999, -1e5, -1e6, -1e9, -1e10, -1e12)),
+        ("farthest-from-0", "the number farthest from 0 wins, not the "
+         "largest", 1, lambda x, window: reduced(
+             lambda cells: max(cells, key=abs), x, window, 1)),
+        ("signs-lost", "the signs are lost", 1,
+         lambda x, window: mended(abs(x), window)),
+        ("first-cell", "each result is the first cell of its window", 2,
+         lambda x, window: reduced(lambda cells: cells[0], x, window, 1)),
+        ("minimum", "this is the minimum", 1,
+         lambda x, window: reduced(min, x, window, 1)),
+        *families.window(mended),
+    ],
+)  # fmt: skip

@@ -3,14 +3,9 @@
 
 import numpy as np
 
+from pooling.engine import avg_pool2d_flat, avg_pool2d_flat_backward
 from pooling.geometry import pad_planes, pair, pooling_axes, tap_slices
-from pooling.lessons.im2col import (
-    avg_pool2d_im2col,
-    avg_pool2d_im2col_backward,
-    col2im,
-    im2col,
-    numerical_gradient,
-)
+from pooling.lessons.im2col import col2im, im2col, numerical_gradient
 
 
 def join_channels(cols, N, C):
@@ -37,7 +32,7 @@ class Conv2D:
     def __init__(self, C, FN, window, padding, rng):
         FH, FW = pair(window, "window", 1)
         spread = np.sqrt(2 / (C * FH * FW))  # keeps the scale through a ReLU
-        self.options = ((FH, FW), 1, padding)
+        self.window, self.padding = (FH, FW), padding
         self.params = {
             "weights": spread * rng.normal(size=(FN, C, FH, FW)),
             "bias": np.zeros(FN),
@@ -46,23 +41,26 @@ class Conv2D:
 
     def forward(self, x):
         N, C = x.shape[:2]
-        rows, columns = pooling_axes(x.shape, *self.options)
-        cols = join_channels(im2col(x, *self.options), N, C)
+        p = self.padding
+        x = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+        cols = join_channels(im2col(x, self.window, 1), N, C)
         self.memory = x.shape, cols
         weights, bias = self.params["weights"], self.params["bias"]
         y = weights.reshape(len(weights), -1) @ cols + bias[:, None]
-        return y.reshape(N, -1, rows.out, columns.out)
+        return y.reshape(N, len(weights), -1, x.shape[3] - self.window[1] + 1)
 
     def backward(self, dout):
-        input_shape, cols = self.memory
+        padded_shape, cols = self.memory
         weights = self.params["weights"]
         flat = dout.reshape(*dout.shape[:2], -1)  # (N, FN, OH*OW)
         dweights = (flat @ cols.transpose(0, 2, 1)).sum(axis=0)
         self.grads["weights"] = dweights.reshape(weights.shape)
         self.grads["bias"] = flat.sum(axis=(0, 2))
         dcols = weights.reshape(len(weights), -1).T @ flat
-        dcols = split_channels(dcols, input_shape[1])
-        return col2im(dcols, input_shape, *self.options)
+        dcols = split_channels(dcols, padded_shape[1])
+        dx = col2im(dcols, padded_shape, self.window, 1)
+        (H, W), p = dx.shape[2:], self.padding
+        return dx[:, :, p : H - p, p : W - p]
 
 
 class ReLU:
@@ -135,10 +133,10 @@ class AvgPool2D:
 
     def forward(self, x):
         self.input_shape = x.shape
-        return avg_pool2d_im2col(x, *self.options)
+        return avg_pool2d_flat(x, *self.options)
 
     def backward(self, dout):
-        return avg_pool2d_im2col_backward(
+        return avg_pool2d_flat_backward(
             dout, self.input_shape, *self.options
         )
 

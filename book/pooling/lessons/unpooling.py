@@ -11,7 +11,6 @@ from pooling.geometry import (
     tap_slices,
     window_counts,
 )
-from pooling.lessons.im2col import batch_indices
 from pooling.lessons.strides import from_planes, to_planes
 
 
@@ -32,6 +31,13 @@ def unpool_images(images, mask, output_shape, stride):
         to_planes(images, ndim), to_planes(mask, ndim), shape, stride
     )
     return from_planes(x, ndim)
+
+
+def batch_indices(indices, input_shape):
+    """Turn places in a plane into places in the whole batch, flat."""
+    N, C, H, W = input_shape
+    first = H * W * np.arange(N * C).reshape(N, C, 1, 1)  # of each plane
+    return (first + indices).ravel()
 
 
 def max_unpool2d_indices(y, indices, output_shape):

@@ -282,6 +282,14 @@ def test_copies_are_recognised_under_other_names():
 # -- the rooms of the house ---------------------------------------------------
 
 
+def test_the_package_imports_no_lesson():
+    """Lessons build on the front door, never the other way round."""
+    for name in ("__init__", "geometry", "engine", "ties", "draw"):
+        tree = ast.parse((BOOK / "pooling" / f"{name}.py").read_text())
+        for module in imports(tree):
+            assert not module.startswith(("pooling.lessons", "pooling.check"))
+
+
 def test_arrows_between_the_rooms_run_one_way():
     """Readers, solutions and grading never import tests or tools."""
     trees = [

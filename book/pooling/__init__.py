@@ -1,6 +1,7 @@
 """Pooling layers in numpy: the front door of the book's package.
 
-The functions here check their arguments and call what the lessons build.
+The functions here check their arguments and call the engine. A bad argument
+is a TypeError or a ValueError that names it, its value and the rule.
 
 Conventions. Arrays are (N, C, H, W): images, channels, rows, columns. `window`
 and `stride` are an int or (rows, columns); `stride=None` means the window.
@@ -152,22 +153,17 @@ def max_pool2d(
     Returns
     -------
     y : array, shape (N, C, OH, OW)
-        Of the dtype of `x`.
+        Of the dtype of `x`. Where 0.0 and -0.0 tie, either may come; with
+        `return_indices` it is the one at the index.
     indices : array of int64, shape (N, C, OH, OW)
         Only with `return_indices`: row * W + column of each maximum in its
         unpadded plane, the first one row by row; of NaNs the first.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or no window fits.
-
     Notes
     -----
     Built in chapter 6; by loops in chapter 1, by im2col in chapter 2. Beside
-    its results it needs some two megabytes, whatever the batch.
+    its results it needs some two megabytes, whatever the batch, or a few
+    times a plane where a window has more than some ten thousand cells.
 
     Examples
     --------
@@ -205,13 +201,6 @@ def max_pool2d_backward(dout, indices, input_shape):
         Of the dtype of `dout` if that is a float, else float64. Where windows
         overlap, gradients add, in this dtype (float16: in float32).
 
-    Raises
-    ------
-    TypeError
-        `indices` are not integers, or `dout` holds no numbers.
-    ValueError
-        The shapes do not agree, or an index lies outside its plane.
-
     Notes
     -----
     Built in chapter 6; by col2im in chapter 2.
@@ -239,13 +228,6 @@ def max_unpool2d(y, indices, output_shape):
     -------
     x : array, shape (N, C, H, W)
         Of the dtype of `y`.
-
-    Raises
-    ------
-    TypeError
-        `indices` are not integers, or `y` holds no numbers.
-    ValueError
-        The shapes do not agree, or an index lies outside its plane.
 
     Notes
     -----
@@ -294,13 +276,6 @@ def avg_pool2d(
     -------
     y : array of floats, shape (N, C, OH, OW)
         Of the dtype of `x` if that is a float, else float64.
-
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or no window fits.
 
     Notes
     -----
@@ -356,13 +331,6 @@ def avg_pool2d_backward(
         Of the dtype of `dout` if that is a float, else float64. Where windows
         overlap, shares add.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or the shapes do not agree.
-
     Notes
     -----
     Built in chapter 6; by col2im in chapter 2.
@@ -397,13 +365,6 @@ def adaptive_max_pool2d(x, output_size):
     y : array, shape (N, C, OH, OW)
         Of the dtype of `x`.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or a plane has no cell.
-
     Notes
     -----
     Built in chapter 5.
@@ -424,13 +385,6 @@ def adaptive_avg_pool2d(x, output_size):
     -------
     y : array of floats, shape (N, C, OH, OW)
         Of the dtype of `x` if that is a float, else float64.
-
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or a plane has no cell.
 
     Notes
     -----
@@ -474,17 +428,13 @@ def lp_pool2d(
     y : array of floats, shape (N, C, OH, OW)
         Of the dtype of `x` if that is a float, else float64.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or no window fits.
-
     Notes
     -----
     Built in chapter 5. For odd p and negative values torch's LPPool2d sums
-    the powers with their signs; this is the norm.
+    the powers with their signs; this is the norm. In `ceil_mode` torch scales
+    windows that overhang up, as if they were whole; here nothing is added.
+    Powers are summed in float64; where they would over- or underflow, each
+    window is scaled by its own largest value, which takes longer.
     """
     x = _planes(x, "x")
     if isinstance(p, (bool, np.bool_)) or not isinstance(

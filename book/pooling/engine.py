@@ -757,7 +757,7 @@ def scatter_chunks(values, indices, out):
         value = values[n].reshape(-1, size)
         index = indices[n].reshape(-1, size)
         many = max(1, room // value.shape[1])
-        planes_of = out[n].reshape(-1, H * W)
+        planes_of = out[n].reshape(len(value), H * W)
         for some in spans(len(value), many):
             planes = planes_of[some]
             for cells in spans(value.shape[1], room):

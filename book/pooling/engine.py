@@ -92,6 +92,7 @@ def part(axis, windows):
     )
 
 
+@functools.lru_cache(maxsize=256)
 def mostly_padding(rows, columns):
     """Tell whether a padded plane would dwarf image and result."""
     down, across = (a.before + a.size + a.after for a in (rows, columns))
@@ -531,9 +532,14 @@ def max_pool2d_slices(
     x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
     """Max-pool x (N, C, H, W) with one slice for each cell of the window."""
-    rows, columns = map(fit, pooling_axes(
+    rows, columns = pooling_axes(
         x.shape, window, stride, padding, dilation, ceil_mode
-    ))  # fmt: skip
+    )
+    return max_by_slices(x, rows, columns)
+
+
+def max_by_slices(x, rows, columns):
+    """Max-pool x (N, C, H, W) along two axes, slice by slice."""
     padded = pad_planes(x, rows, columns, lowest(x.dtype))
     cells = np.ndindex(rows.window, columns.window)
     y = padded[tap_slices(rows, columns, *next(cells))].copy()
@@ -579,14 +585,13 @@ def max_pool2d_flat(
     x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
     """Max-pool x (N, C, H, W) by doubling over flat tiles."""
-    options = (window, stride, padding, dilation, ceil_mode)
-    rows, columns = map(fit, pooling_axes(x.shape, *options))
+    rows, columns = map(fit, pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    ))  # fmt: skip
     if mostly_padding(rows, columns):
         return max_by_cuts(x, rows, columns)[0]
     if x.size < SMALL and rows.window * columns.window <= 4:
-        return max_pool2d_slices(
-            x, *options[:3], dilation=dilation, ceil_mode=ceil_mode
-        )
+        return max_by_slices(x, rows, columns)
     native, work, low, put = max_setup(x.dtype)
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     tops = y.view(work).reshape(-1, rows.out, columns.out)
@@ -729,7 +734,7 @@ def first_inside(axis):
 def restore_bits(top, place, tile, alike):
     """Copy from x where numbers look alike: 0.0 and -0.0, kinds of NaN."""
     some = tile.planes[:, *tile.cells]
-    if (np.signbit(some) & (some == 0)).any() or np.isnan(top.max()):
+    if np.isnan(top.max()) or (np.signbit(some) & (some == 0)).any():
         row, column = np.divmod(place[alike], tile.planes.shape[2])
         top[alike] = tile.planes[alike.nonzero()[0], row, column]
 
@@ -749,15 +754,16 @@ def scatter_chunks(values, indices, out):
         out[...] = 0
         return
     room = SCRATCH // 32  # bytes that a value's work takes
-    size = values[0, 0].size
-    several = max(1, room // (C * size))  # images to copy at a time
-    if values.flags.c_contiguous and indices.flags.c_contiguous:
-        several = N  # nothing is copied
-    for n in spans(N, several):
-        value = values[n].reshape(-1, size)
-        index = indices[n].reshape(-1, size)
+    size = values.shape[2] * values.shape[3]
+    arrays = values, indices, out
+    parts = [arrays]
+    if not (values.flags.c_contiguous and indices.flags.c_contiguous):
+        several = max(1, room // (C * size))  # images to copy at a time
+        parts = ([a[n] for a in arrays] for n in spans(N, several))
+    for value, index, planes_of in parts:
+        value, index = value.reshape(-1, size), index.reshape(-1, size)
+        planes_of = planes_of.reshape(len(value), H * W)
         many = max(1, room // value.shape[1])
-        planes_of = out[n].reshape(len(value), H * W)
         for some in spans(len(value), many):
             planes = planes_of[some]
             for cells in spans(value.shape[1], room):

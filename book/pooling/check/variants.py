@@ -151,7 +151,7 @@ def softened(x, beta, window, stride=None, pool=np.sum, **how):
 
 
 def far_apart(draw, levels):
-    """Return an image with columns near these levels, some cells high."""
+    """Return an image whose columns lie near these levels."""
     return np.array(levels) + draw.numbers((1, 2, 4, len(levels))) / 8
 
 

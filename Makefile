@@ -49,7 +49,7 @@ lite: $(BUILT) ## add notebooks that run in the browser; needs npm
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m ruff check .
-	$(BIN)/python -m pytest -n logical --maxprocesses 8
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --no-loadscope-reorder
 
 bare: ## make book and make test as on a machine that has nothing more
 	tools/bare.sh

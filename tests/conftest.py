@@ -29,6 +29,12 @@ settings.load_profile("book")
 
 SITE = ("tests/test_site.py", "tests/test_browser.py")  # built once for both
 SPREAD = ("tests/test_one_home.py", "tests/test_grading_course.py")  # slow
+FIRST = ("tests/test_learner.py", "tests/test_grading_odd.py", *SITE)  # long
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that no core waits at the end."""
+    items.sort(key=lambda item: item.nodeid.split("::")[0] not in FIRST)
 
 
 @pytest.hookimpl(optionalhook=True)

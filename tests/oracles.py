@@ -4,6 +4,7 @@ Written from the conventions of the book, without a line of the package, so
 that the two can be held against each other.
 """
 
+import cmath
 import math
 from typing import NamedTuple
 
@@ -425,15 +426,285 @@ def kink_distance(x, window, stride=None):
 
 # -- chapter 3 ----------------------------------------------------------------
 
-# strides
+
+def where_in_memory():
+    """Number the bytes of a, each cell by its first, and follow one step."""
+    first = {(r, k): 2 * (6 * r + k) for r in range(4) for k in range(6)}
+    turned = first[0, 1] - first[0, 0], first[1, 0] - first[0, 0]
+    flipped = first[2, 0] - first[3, 0], first[3, 3] - first[3, 0]
+    steps = (1, 0), (0, 2), (1, 0), (0, 1)
+    windows = [first[step] - first[0, 0] for step in steps]
+    starts = first[1, 4], first[3 - 2, 3 * 1], first[2 + 0, 2 * 1 + 2]
+    return tuple(map(np.array, (turned, flipped, windows, starts)))
+
+
+def window_strides(shape, itemsize, window, stride, dilation):
+    cells = np.arange(math.prod(shape)).reshape(shape)
+    (SH, SW), (DH, DW) = stride, dilation
+    starts = [cells[0].size, cells[0, 1, 0, 0]]
+    steps = (SH, 0), (0, SW), (DH, 0), (0, DW)
+    starts += [cells[0, 0][step] for step in steps]
+    return tuple(itemsize * int(start) for start in starts)
+
+
+def diagonal_windows(x, length):
+    """Copy cell by cell; the strides are sums of those of x."""
+    down, right = x.strides
+    H, W = x.shape
+    runs = [[[x[i + k, j + k] for k in range(length)]
+             for j in range(W - length + 1)]
+            for i in range(H - length + 1)]  # fmt: skip
+    return np.array(runs, x.dtype), (down, right, down + right)
+
+
+def windows_along(x, axis, length, stride):
+    starts = range(0, x.shape[axis] - length + 1, stride)
+    y = np.empty(
+        (*x.shape[:axis], len(starts), *x.shape[axis + 1 :], length), x.dtype
+    )
+    for place in np.ndindex(y.shape):
+        cell = list(place[:-1])
+        cell[axis] = starts[cell[axis]] + place[-1]
+        y[place] = x[tuple(cell)]
+    return y
+
+
+def partial_windows(x, f, stride, pad):
+    """List rows of windows, each the list of its cells in the image."""
+    starts = [
+        [k for k in range(0, size, stride)
+         if k + f <= size or (pad and (k == 0 or k - stride + f < size))]
+        for size in x.shape
+    ]  # fmt: skip
+    return [[x[r : r + f, k : k + f].ravel().tolist() for k in starts[1]]
+            for r in starts[0]]  # fmt: skip
+
+
+def inputs_that_show(images):
+    """Pool the first as published and as it should be; count the second."""
+    if not isinstance(images, tuple) or len(images) != 2:
+        return False
+    for x in images:
+        if not isinstance(x, np.ndarray) or x.ndim != 2 or not x.size:
+            return False
+        if not np.isfinite(x).all():
+            return False
+    if not all(size % 2 for size in images[0].shape):
+        return False  # there the shape is wrong, too
+    rows = partial_windows(images[0], 2, 2, True)
+    windows = [cells for row in rows for cells in row]
+    truth = [max(cells) for cells in windows]
+    seen = [max(list(map(int, cells)) + [0] * (4 - len(cells)))
+            for cells in windows]  # fmt: skip
+    return truth != seen and not all(size % 2 for size in images[1].shape)
+
+
+def pool_mended(x, f, stride, pad, method):
+    take = max if method == "max" else lambda v: sum(v) / len(v)
+    windows = partial_windows(x, f, stride, pad)
+    return np.array([[take(cells) for cells in row] for row in windows])
+
+
+def lost_axis(images):
+    if not isinstance(images, np.ndarray) or images.ndim not in (2, 3):
+        return False
+    h, w, *channels = images.shape
+    return h >= 3 and w >= 3 and 1 in (h // 3, w // 3, *channels)
+
+
+def contrast_mended(images, f):
+    h, w, *channels = images.shape
+    y = np.empty((h // f, w // f, *channels))
+    for i, j, *k in np.ndindex(y.shape):
+        rows, columns = slice(f * i, f * i + f), slice(f * j, f * j + f)
+        cells = sorted(images[(rows, columns, *k)].ravel().tolist())
+        y[(i, j, *k)] = cells[-1] - cells[0]
+    return y if images.dtype.kind == "f" else y.astype(int)
+
+
+def mask_bytes(N, C, H, W, window, stride):
+    (PH, PW), (SH, SW) = sides(window), sides(stride)
+    windows = 0
+    for _ in range(0, H - PH + 1, SH):
+        windows += N * C * len(range(0, W - PW + 1, SW))
+    entries = windows * PH * PW
+    return 8 * entries, entries, 8 * windows
+
 
 # -- chapter 4 ----------------------------------------------------------------
 
-# unpooling
+
+def unpool_by_hand():
+    x, dx = np.zeros((4, 4), int), np.zeros((4, 4), int)
+    for k, value, gradient in ((6, 8, 1), (6, 8, 2), (12, 9, 5), (15, 11, 7)):
+        x[k // 4, k % 4] = value
+        dx[k // 4, k % 4] += gradient
+    return x, dx
+
+
+def unpool_local(y, winners, output_shape, window, stride=None):
+    x = np.zeros(output_shape, y.dtype)
+    for place, cells in positions(output_shape, window, stride):
+        x[*place[:2], *cells[winners[place]]] = y[place]
+    return x
+
+
+def mask_to_indices(mask, stride, W):
+    SH, SW = sides(stride)
+    places = np.full(mask.shape[:4], -1)
+    for n, c, i, j, a, b in np.argwhere(mask).tolist():  # in this order
+        if places[n, c, i, j] < 0:
+            places[n, c, i, j] = (SH * i + a) * W + SW * j + b
+    return places
+
+
+def showing_sums(answer, stride):
+    """Each marked cell holds the gradient of its last window."""
+    x, dout = map(np.asarray, answer)
+    dx, windows = {}, list(positions((1, 1, *x.shape), 2, stride))
+    if dout.shape != tuple(1 + k for k in windows[-1][0][2:]):
+        return False
+    for (*_, i, j), cells in windows:
+        for cell in cells:
+            if x[cell] == max(x[other] for other in cells):
+                dx[cell] = float(dout[i, j])
+    gain = math.fsum(dx.values()) - math.fsum(dout.flat)
+    return bool((dout > 0).all()) and (gain > 0 if stride == 2 else gain < 0)
+
+
+def mended_unpool_backward(x, dout, f, stride):
+    return max_backward(x[None, None], dout[None, None], f, stride)[0, 0]
+
+
+def showing_average(answer):
+    """Each cell of a window holds the whole value of y."""
+    y, f, (h, w) = answer
+    if y.shape[0] * f > h or y.shape[1] * f > w:
+        return False
+    return math.fsum([*y.flat] * f * f) != math.fsum(y.flat)
+
+
+def avg_unpool_mended(y, f, output_shape, stride):
+    x = np.zeros(output_shape)
+    h, w = output_shape
+    for i, j in np.ndindex(y.shape):
+        cells = [
+            (r, k)
+            for r in range(stride * i, min(stride * i + f, h))
+            for k in range(stride * j, min(stride * j + f, w))
+        ]
+        for cell in cells:
+            x[cell] += y[i, j] / len(cells)
+    return x
+
+
+def unpool_with(y, indices, output_shape, fill):
+    N, C, H, W = output_shape
+    x = [[[[fill] * W for _ in range(H)] for _ in range(C)] for _ in range(N)]
+    for n, c, i, j in np.ndindex(y.shape):
+        k = int(indices[n, c, i, j])
+        x[n][c][k // W][k % W] = y[n, c, i, j].item()
+    return np.array(x, y.dtype)
+
+
+def encoder_decoder(x, depth):
+    W, shape = x.shape[3], x.shape
+    homes = {place: place for place in np.ndindex(shape)}
+    for _ in range(depth):
+        above, homes = homes, {}
+        for place, cells in positions(shape, 2):
+            four = [above[*place[:2], *cell] for cell in cells]
+            homes[place] = max(four, key=x.__getitem__)
+        shape = tuple(1 + last for last in max(homes))
+    up, places = np.zeros(x.shape), np.zeros(shape, int)
+    for place, (n, c, row, column) in homes.items():
+        up[n, c, row, column] = x[n, c, row, column]
+        places[place] = row * W + column
+    return up, places
 
 # -- chapter 5 ----------------------------------------------------------------
 
-# variants
+
+def max_from_relu(x):
+    found = windows_from(x, 2)
+    return gathered(((p, sorted(four)[-1]) for p, four in found), float)
+
+
+def soft_mean(values, beta, top):
+    """Average with weights exp(beta * v), those of `top` being 1."""
+    weights = [cmath.exp(beta * (v - top)) for v in values]
+    total = sum(w * v for w, v in zip(weights, values, strict=True))
+    return total / sum(weights)
+
+
+def softmax_pool2d(x, beta, window, stride=None):
+    found = windows_from(x, window, stride)
+    return gathered(((p, soft_mean(cells, beta, max(cells)).real)
+                     for p, cells in found), float)  # fmt: skip
+
+
+def softmax_pool2d_backward(dout, x, beta, window, stride=None):
+    """Move each cell a step off the real line: that is its exact slope."""
+    dx = np.zeros(x.shape)
+    for place, cells in positions(x.shape, window, stride):
+        values = [x[*place[:2], *cell].item() for cell in cells]
+        for k, cell in enumerate(cells):
+            moved = [*values[:k], values[k] + 1e-30j, *values[k + 1 :]]
+            slope = soft_mean(moved, beta, max(values)).imag / 1e-30
+            dx[*place[:2], *cell] += slope * dout[place]
+    return dx
+
+
+def blur_pool2d(x, stride=2):
+    H, W = x.shape[2:]
+    found = {}
+    for n, c in np.ndindex(x.shape[:2]):
+        for i, r in enumerate(range(0, H, stride)):
+            for j, k in enumerate(range(0, W, stride)):
+                total = 0
+                for a, b in [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]:
+                    row, column = abs(r + a), abs(k + b)
+                    row = min(row, 2 * (H - 1) - row)
+                    column = min(column, 2 * (W - 1) - column)
+                    weight = (2 - abs(a)) * (2 - abs(b))
+                    total += weight * x[n, c, row, column].item()
+                found[n, c, i, j] = total / 16
+    return gathered(found, float)
+
+
+def adaptive_avg_backward(dout, input_shape):
+    """Cell r is in bin k if they share a piece of the axis."""
+    dx = np.zeros(input_shape)
+    for n, c, i, j in np.ndindex(dout.shape):
+        rows, columns = (
+            [r for r in range(size) if k * size - out < r * out
+             and r * out < (k + 1) * size]
+            for k, size, out in zip((i, j), input_shape[2:], dout.shape[2:],
+                                    strict=True)
+        )  # fmt: skip
+        for cell in [(r, k) for r in rows for k in columns]:
+            dx[n, c, *cell] += dout[n, c, i, j] / len(rows) / len(columns)
+    return dx
+
+
+def receptive_field(layers):
+    """List the cells of the input that two neighbours look at."""
+    sees = [{0}, {1}]
+    for k, s, d in np.asarray(layers).tolist()[::-1]:
+        sees = [{p * s + d * a for p in cells for a in range(k)}
+                for cells in sees]  # fmt: skip
+    return len(range(min(sees[0]), max(sees[0]) + 1)), min(sees[1]) - min(
+        sees[0]
+    )
+
+
+def stochastic_chances(x, window, stride=None):
+    found = {}
+    for place, cells in windows_from(x, window, stride):
+        for k, cell in enumerate(cells):
+            found[*place, k] = cell / sum(cells) if any(cells) else (
+                1 / len(cells))  # fmt: skip
+    return gathered(found, float)
 
 # -- chapter 6 ----------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from grading.executor import Executor
 from grading.report import GRADED, NOT_GRADED, NOTHING, PARTLY, REPAIRED
 from grading.run import Run
 from grading.sample_class import STUDENTS, TROUBLE
+from pooling import check
 from tests.conftest import ROOT, needs
 
 CHAPTER = "01_windows"
@@ -105,7 +106,7 @@ def failing(path):
         for cell in SOURCE_CELLS
         if marks(cell).get("grade") and cell.cell_type == "code"
     }
-    names, failed = {}, []
+    names, failed = {"check": check}, []  # imported before the alarm
 
     def too_slow(*_):
         raise TimeoutError

@@ -167,7 +167,7 @@ def test_points_by_hand_survive_a_kill_and_a_new_file(tmp_path):
     process.wait()
     done = Grading(tmp_path, *OPTIONS)
     row = done.row("s00000")
-    assert float(row["score"]) == 33 + 2 + 1
+    assert float(row["score"]) == 45 + 2 + 1
     assert row["waiting"] == "1"  # to be confirmed
 
 
@@ -346,7 +346,7 @@ def test_late_work_loses_points_as_the_course_says(tmp_path):
         book.update_or_create_assignment(
             CHAPTER, duedate="2030-02-01 12:00:00 UTC"
         )
-    assert scores(Grading(tmp_path, *OPTIONS))["s00000"] == "33"
+    assert scores(Grading(tmp_path, *OPTIONS))["s00000"] == "45"
     course.config.LateSubmissionPlugin.penalty_method = "zero"
     path = course.graded("s00000", CHAPTER)
     notebook = nbformat.read(path, as_version=4)
@@ -369,7 +369,7 @@ c.CourseDirectory.db_url = "sqlite:///" + {root!r} + "/gradebook.db"
 def formgrader(tmp_path):
     """Grade a class of one and open nbgrader's formgrader; return its URL."""
     lay_out(tmp_path, 1)
-    assert scores(Grading(tmp_path, *OPTIONS)) == {"s00000": "33"}
+    assert scores(Grading(tmp_path, *OPTIONS)) == {"s00000": "45"}
     (tmp_path / "nbgrader_config.py").write_text(
         SERVER_CONFIG.format(
             main=str(ROOT / "nbgrader_config.py"), root=str(tmp_path)
@@ -454,7 +454,7 @@ def test_through_nbgraders_exchange(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     step(exchange.ExchangeCollect)
     [row] = Grading(course.folder, *OPTIONS).rows.values()
-    assert (row["score"], row["status"]) == ("33", GRADED)
+    assert (row["score"], row["status"]) == ("45", GRADED)
     with course.gradebook() as book:
         [handed_in] = book.assignment_submissions(CHAPTER)
         assert handed_in.timestamp is not None

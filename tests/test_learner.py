@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -15,6 +14,7 @@ from nbclient import NotebookClient
 import lab
 from pooling import check
 from tests.conftest import ROOT
+from tests.test_one_home import validate
 from tools.finish_site import ZIP, write_wheel, write_zip
 from tools.refresh import HELP, LESSONS, SOLUTIONS, VERSION, how_to_get
 
@@ -98,7 +98,7 @@ def run(cells, kernel, folder):
     notebook = nbformat.v4.new_notebook(cells=cells)
     place = {"metadata": {"path": str(folder)}}
     NotebookClient(
-        notebook, timeout=600, kernel_name=kernel, resources=place
+        notebook, timeout=1800, kernel_name=kernel, resources=place
     ).execute()
     return notebook.cells
 
@@ -176,22 +176,6 @@ def first_exercise(name, work):
     return cells, cells + answered
 
 
-@pytest.fixture(scope="module")
-def runs(installed, unpacked):
-    """Run all, two at a time, while the tests wait in turn."""
-    work = unpacked / "work"
-    pool = ThreadPoolExecutor(2)
-    began = {}
-    for name in NAMES:
-        lesson = read(work / f"{name}.ipynb")
-        began[name] = pool.submit(run, lesson, installed, work)
-        folder = work / "exercises" / name
-        _, cells = first_exercise(name, work)
-        began["first", name] = pool.submit(run, cells, installed, folder)
-    yield began
-    pool.shutdown(cancel_futures=True)
-
-
 def test_the_zip_is_small_and_always_the_same(offered, tmp_path, monkeypatch):
     assert (offered / ZIP).stat().st_size < 1_000_000
     write_zip(tmp_path / ZIP)
@@ -219,21 +203,24 @@ def test_the_zip_asks_for_what_a_learner_needs(unpacked):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_lesson_of_the_zip_runs(name, runs):
-    runs[name].result()
+def test_a_lesson_prints_what_is_stored(name, installed, unpacked):
+    """Run it as a learner does, from the zip alone."""
+    lesson = unpacked / "work" / f"{name}.ipynb"
+    validate(lesson, "--nbval-kernel-name", installed)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_exercise_of_the_zip_can_be_done(name, runs, unpacked):
-    asked, _ = first_exercise(name, unpacked / "work")
-    cells = runs["first", name].result()
+def test_an_exercise_of_the_zip_can_be_done(name, installed, unpacked):
+    work = unpacked / "work"
+    asked, cells = first_exercise(name, work)
+    cells = run(cells, installed, work / "exercises" / name)
     [stub] = cells[len(asked) - 1].outputs
     assert stub.evalue.endswith(": not attempted yet")
     [right] = cells[-1].outputs
     assert right.text.startswith("✓ ")
 
 
-def test_the_zip_runs_its_own_package(runs, shell, unpacked):
+def test_the_zip_runs_its_own_package(installed, shell, unpacked):
     where = shell(f'.venv/bin/python -c "{SAYS}"')
     assert Path(where.strip()).is_relative_to(unpacked)
 

@@ -234,9 +234,8 @@ class Check:
 
     def problem(self, case, got, changed=False):
         """Return a key and lines on what is wrong; "", [] if nothing is."""
-        if self.rule and got is not None:
-            rule = self.rule
-            rule = rule[case.part] if isinstance(rule, dict) else rule
+        rule = for_part(self.rule, case)
+        if rule and got is not None:
             key, *lines = rule(got, *case.args) or [""]
             return key, lines
         exact, only = case.part in self.exact, self.results.get(case.part)
@@ -249,8 +248,7 @@ class Check:
 
     def picture(self, case):
         """Return what draws a place of a result, or None."""
-        draw = self.draw
-        draw = draw.get(case.part) if isinstance(draw, dict) else draw
+        draw = for_part(self.draw, case)
         return draw and draw(*case.args)
 
     def cause(self, mistake, case, got):
@@ -313,12 +311,19 @@ def show():
 
     table, case, got = failures[0]
     right, got = table.seen(case, case.expected), table.seen(case, got)
-    if isinstance(right, tuple) and any(map(is_array, right)):
-        right, got = next(
-            pair for pair in zip(right, got, strict=True) if not same(*pair)
-        )
-    if not is_array(right) or not is_array(got) or right.shape != got.shape:
-        print(f"expected {shown(right)}\ngot {shown(got)}")
+    if for_part(table.rule, case):  # one that is right would give it away
+        print(f"got {shown(got)}")
+        return None
+    several = isinstance(right, tuple) and any(map(is_array, right))
+    if several and isinstance(got, SEVERAL) and len(got) == len(right):
+        pairs = zip(right, got, strict=True)
+        right, got = next((p for p in pairs if not same(*p)), (right, got))
+    if (
+        not is_array(right) or not is_array(got) or same(right, got)
+        or right.shape != got.shape
+    ):  # fmt: skip
+        with np.printoptions(threshold=99, edgeitems=2):
+            print(f"expected {shown(right)}\ngot {shown(got)}")
         return None
     place = first_wrong(right, got)
     lead = place[:-2]
@@ -391,14 +396,19 @@ def where(error):
     return ""
 
 
+def for_part(option, case):
+    """Return an option that may be {part: option}."""
+    return option.get(case.part) if isinstance(option, dict) else option
+
+
 def plain(expected, got):
     """Take a list or an array for a tuple where that is plain."""
     if (
         isinstance(expected, tuple)
-        and (isinstance(got, list) or (is_array(got) and got.ndim))
+        and (isinstance(got, SEVERAL) or (is_array(got) and got.ndim))
         and len(got) == len(expected)
     ):
-        return tuple(got)
+        return tuple(map(plain, expected, got))
     return got
 
 

@@ -92,14 +92,14 @@ def axes_to_count(draw):
     yield "floor", "a stride above the window", *draw.sizes(12, 2), 5, 0, False
     yield "floor", "side by side", *draw.pick((9, 3, 3), (12, 4, 4)), 0, False
     yield "floor", "one window", *draw.pick((5, 5, 2), (7, 7, 3)), 0, False
-    yield "padding", "padding 1", *draw.pick((7, 4, 2), (9, 4, 2)), 1, False
-    yield "padding", "padding 2", *draw.pick((8, 5, 3), (11, 5, 3)), 2, False
+    yield "padding", "stride 1", *draw.pick((8, 5, 1), (10, 4, 1)), 2, False
+    yield "padding", "padding 1", *draw.pick((8, 4, 3), (11, 4, 3)), 1, False
+    yield "ceil", "nothing left", *draw.pick((9, 5, 2), (11, 5, 2)), 0, True
     yield "ceil", "a remainder", *draw.pick((9, 4, 3), (12, 4, 3)), 0, True
-    yield "ceil", "nothing left", *draw.pick((8, 2, 2), (12, 3, 3)), 0, True
     yield "ceil", "padding 1", *draw.pick((8, 3, 4), (12, 3, 4)), 1, True
-    yield "late", "in the image", *draw.pick((6, 3, 3), (8, 3, 4)), 1, True
     yield "late", "far behind", *draw.pick((4, 3, 4), (6, 4, 6)), 2, True
     yield "late", "just behind", *draw.pick((5, 2, 3), (8, 2, 3)), 1, True
+    yield "late", "in the image", *draw.pick((6, 3, 3), (8, 3, 4)), 1, True
 
 
 count_windows = Check(
@@ -123,11 +123,6 @@ count_windows = Check(
          "side", 2, but(counted, size=lambda size, padding: size - padding)),
         ("padding-doubled", "the padding is doubled twice: it is that of each "
          "side already", 2, but(counted, padding=lambda padding: 2 * padding)),
-        ("always-down", "this rounds down, and `ceil` is True", 2,
-         but(counted, ceil=False)),
-        ("one-more", "`a // b + 1` is not the ceiling: it is one too many "
-         "where b divides a", 2,
-         lambda *args: counted(*args[:4], False) + args[4]),
         ("late-in-image", "a window is dropped that sees the image: in the "
          "padded row, the image ends at padding + size", 3,
          but(counted, late=lambda size: size)),
@@ -136,6 +131,16 @@ count_windows = Check(
         ("late-by-one", "a window that starts at padding + size is just "
          "behind the last cell: `>=`", 3,
          but(counted, late=lambda size, padding: size + padding + 1)),
+        ("starts-inside", "not each window that starts inside is kept: one "
+         "partial window at most, and only if cells are left over", 2,
+         lambda size, window, stride, padding, ceil: len(
+             range(-padding, size if ceil else size + padding - window + 1,
+                   stride))),
+        ("always-down", "this rounds down, and `ceil` is True", 2,
+         but(counted, ceil=False)),
+        ("one-more", "`a // b + 1` is not the ceiling: it is one too many "
+         "where b divides a", 2,
+         lambda *args: counted(*args[:4], False) + args[4]),
     ],
 )  # fmt: skip
 
@@ -214,7 +219,7 @@ def start_at_i(x, window, stride, padding, mode):
 
 def layers(draw):
     """Make calls of pool_planes."""
-    none, x = (0, 0), draw.numbers(draw.sizes(2, 3, 7, 11))
+    none, x = (0, 0), draw.numbers(draw.sizes(2, 3, 8, 13))
     yield "maximum", "overlap", x, (3, 2), (2, 1), none, "max"
     yield "maximum", "a remainder", x, (2, 4), (3, 2), none, "max"
     yield "maximum", "side by side", x, (2, 3), (2, 3), none, "max"
@@ -239,6 +244,10 @@ pool_planes = Check(
          but(pooled, mode="avg")),
         ("first-plane", "all planes hold the result of the first one", 2,
          then(pooled, lambda y: np.broadcast_to(y[:1, :1], y.shape))),
+        ("one-number", "all planes share one number: without `axis=(2, 3)`, "
+         "the maximum runs over images and channels, too", 2,
+         then(pooled, lambda y: np.broadcast_to(
+             y.max(axis=(0, 1), keepdims=True), y.shape))),
         ("maximum-for-average", "this is the maximum; `mode` asks for the "
          "average", None, but(pooled, mode="max")),
         ("sum-for-average", "these are sums; divide by the cells of a window",
@@ -255,6 +264,10 @@ pool_planes = Check(
          "image; here the padding counts", 3, but(pooled, zero=None)),
         ("average-of--inf", "the padding is -inf for the average, too; there "
          "it is 0", 3, but(pooled, zero=-np.inf)),
+        ("size-without-padding", "the last windows are missing: padding adds "
+         "to the sizes from which OH and OW are counted", 3,
+         but(pooled, count=lambda: lambda axis: (
+             axis.size - axis.window) // axis.stride + 1)),
         *families.padding(pooled, hint=3),
         *families.stride(pooled, hint=1),
         *families.window(pooled, hint=1),

@@ -29,8 +29,8 @@ def col2im(cols, shape, window, stride=None):
     N, C = shape[:2]
     PH, PW, SH, SW, OH, OW = sizes(shape, window, stride)
     dx = np.zeros(shape)
-    for (a, b), tap in zip(np.ndindex(PH, PW), cols, strict=True):
-        tap = tap.reshape(OH, OW, N, C).transpose(2, 3, 0, 1)
+    for k, (a, b) in enumerate(np.ndindex(PH, PW)):
+        tap = cols[k].reshape(OH, OW, N, C).transpose(2, 3, 0, 1)
         dx[:, :, a : a + SH * OH : SH, b : b + SW * OW : SW] += tap
     return dx
 
@@ -44,7 +44,7 @@ class MaxPool:
 
     def forward(self, x):
         N, C = x.shape[:2]
-        *_, OH, OW = sizes(x.shape, *self.options)
+        *_, OH, OW = sizes(x.shape, *self.options)  # the last two
         cols = im2col(x, *self.options)
         winners = cols.argmax(axis=0)
         self.memory = x.shape, cols.shape, winners

@@ -3,8 +3,6 @@
 
 import numpy as np
 
-from pooling.geometry import cut_window  # noqa: F401, chapter 2 takes it here
-
 
 def pool2d(x, window, mode="max"):
     """Pool one image x (H, W): the window moves by one cell."""

@@ -44,7 +44,7 @@ from grading.report import (
 # What honest answers do not need. It costs no points; a person has a look.
 SUSPICIOUS = {
     "reaches into the checks": r"pooling\.check\.\w|from pooling\.check import"
-    r"|import pooling\.check|check\.(?:windows|ladder|im2col)\b",
+    r"|import pooling\.check|check\.(?:windows|table|im2col)\b",
     "names the solutions": r"solutions/|gradebook|### BEGIN HIDDEN",
     "uses the network": r"\b(?:socket|urllib|requests|http\.client)\b",
     "starts processes": r"\b(?:subprocess|multiprocessing|os\.system|fork)\b",

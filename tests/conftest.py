@@ -10,10 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, settings
-
-from tools import pdf
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,9 +68,16 @@ def mounts():
     return not subprocess.run(words, capture_output=True).returncode
 
 
+def chromium():
+    """Return the browser's place, or None."""
+    from tools import pdf  # not at the top: the package's tests do without
+
+    return pdf.CHROMIUM
+
+
 # What some tests need -> (is it here?, what brings it).
 NEEDS = {
-    "chromium": (lambda: pdf.CHROMIUM, "apt install chromium"),
+    "chromium": (chromium, "apt install chromium"),
     "npm": (lambda: shutil.which("npm"), "apt install npm"),
     "PostgreSQL": (postgres, "apt install postgresql"),
     "a root that may mount disks": (mounts, "sudo make test"),
@@ -145,6 +149,8 @@ def as_stored(tmp_path_factory):
     `make book` executes every lesson; test_one_home executes it, too, and
     compares. A page from stored outputs is the same, in a fifth of the time.
     """
+    import yaml  # not at the top: the package's tests do without
+
     settings = yaml.safe_load((ROOT / "_config.yml").read_text())
     assert settings["execute"]["execute_notebooks"] == "force"
     settings["execute"]["execute_notebooks"] = "off"

@@ -9,7 +9,6 @@ import ast
 import contextlib
 import io
 import re
-import sys
 from typing import NamedTuple
 
 import nbformat
@@ -18,21 +17,8 @@ import pytest
 
 import pooling
 from pooling import check
-from pooling.check.families import reduced
-from pooling.check.ladder import (
-    Case,
-    CheckFailed,
-    NotAttempted,
-    Suspect,
-    close,
-    distinct,
-    gradient_picture,
-    judge,
-    window_picture,
-)
-from pooling.check.table import Check
+from pooling.check.table import NotAttempted
 from pooling.check.windows import IMAGE, pool2d_broken
-from solutions.wrong_answers import WRONG_ANSWERS
 from tools.refresh import LESSONS, ROOT, SOLUTIONS, exported_source, release
 
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*)### END HIDDEN TESTS", re.S)
@@ -107,17 +93,11 @@ EXERCISES = [
     for exercise in exercises_of(notebook, chapter)
 ]
 HOME = {name: e for e in EXERCISES for name in e.functions}
-OLD = [n for n in HOME if not isinstance(getattr(check, n), Check)]
 
 each_exercise = pytest.mark.parametrize(
     "exercise", EXERCISES, ids=[e.title.split(" · ")[0] for e in EXERCISES]
 )
 each_function = pytest.mark.parametrize("name", HOME)
-each_wrong_answer = pytest.mark.parametrize(
-    "wrong",
-    WRONG_ANSWERS,
-    ids=[f"{w.exercise}: {w.mistake}" for w in WRONG_ANSWERS],
-)
 
 
 def quietly(function, *args):
@@ -140,13 +120,6 @@ def passes(source, namespace):
     except Exception:
         return False
     return True
-
-
-def message(name, candidate, part=None):
-    """Return what the check of this name says to a wrong candidate."""
-    with pytest.raises(CheckFailed) as failed:
-        quietly(getattr(check, name), candidate, part)
-    return str(failed.value)
 
 
 @pytest.fixture(scope="module")
@@ -209,45 +182,15 @@ def test_stub_is_not_attempted(name, references, released):
             )
             run(cell.source, names)
     calm = f"· {name}: not attempted yet"
-    if name in OLD:
-        with pytest.raises(NotAttempted, match=calm):
-            getattr(check, name)(names[name])
-    else:
-        assert quietly(getattr(check, name), names[name]) == f"{calm}\n"
+    assert quietly(getattr(check, name), names[name]) == f"{calm}\n"
     for cell in HOME[name].tests(name):
         with pytest.raises(NotAttempted, match=calm):
             run(cell.source, names)
         assert not passes(HIDDEN.search(cell.source)[1], names)
 
 
-@each_wrong_answer
-def test_wrong_answer_is_told_what_is_wrong(wrong, references):
-    exercise = HOME[wrong.exercise]
-    source = exercise.functions[wrong.exercise].source
-    names = dict(references[exercise.chapter])
-    if wrong.old is None:
-        run(wrong.new, names)
-    else:
-        assert source.count(wrong.old) == 1
-        run(source.replace(wrong.old, wrong.new), names)
-    says = message(wrong.exercise, names[wrong.exercise])
-    assert wrong.message in says
-    for number in re.findall(r"Hint (\d)", says):
-        assert f"<summary>Hint {number} · " in exercise.text
-    tests = [cell.source for cell in exercise.tests(wrong.exercise)]
-    assert not all(passes(test, names) for test in tests)
-    # The hidden tests know it without the check.
-    assert not all(passes(HIDDEN.search(t)[1], names) for t in tests)
-
-
-@pytest.mark.parametrize("name", OLD)
-def test_there_are_three_wrong_answers(name):
-    assert sum(w.exercise == name for w in WRONG_ANSWERS) >= 3
-
-
 def test_each_check_belongs_to_an_exercise():
     assert set(check.__all__) - {"last", "show"} == set(HOME)
-    assert {w.exercise for w in WRONG_ANSWERS} == set(OLD)
 
 
 # What an exercise looks like ------------------------------------------------
@@ -502,232 +445,3 @@ def test_numbers_in_the_rubric_of_chapter_1():
         y = pooling.max_pool2d(y, (1, 2)).ravel().tolist()
         assert y == pooled
         assert str(pooled) in rubric
-
-
-# The ladder -----------------------------------------------------------------
-
-X = distinct((2, 3, 4, 5))
-RIGHT = X * 2
-
-
-def said(candidate, cases=None, suspects=(), **options):
-    """Return what a check of `double` says about a wrong candidate."""
-    cases = cases or [Case("a case", (X,), RIGHT)]
-    with pytest.raises(CheckFailed) as failed:
-        judge("double", candidate, None, {"all": cases}, suspects, **options)
-    assert failed.value._render_traceback_() == str(failed.value).split("\n")
-    return str(failed.value)
-
-
-def stub(x):
-    raise NotImplementedError
-
-
-def broken(x):
-    return x / None
-
-
-def writes(result):
-    """Make a function that writes to its input and returns the result."""
-
-    def function(x):
-        x[0, 0, 0, 0] = 7
-        return result
-
-    return function
-
-
-def test_a_right_answer_is_praised(capsys):
-    judge("double", lambda x: x + x, None, {"all": [Case("", (X,), RIGHT)]})
-    assert capsys.readouterr().out == "✓ double: 1 of 1 cases right\n"
-
-
-# In this order: each answer has the fault of its rung and of all below it.
-@pytest.mark.parametrize(
-    ("candidate", "says"),
-    [
-        (stub, "· double: not attempted yet"),
-        (None, "· double: not attempted yet"),
-        (7, "✗ double must be a function, got int"),
-        (broken, "your function raised TypeError: unsupported operand"),
-        (writes(None), "it returned None: is a `return` missing?"),
-        (writes("no"), "must be an array, got str no"),
-        (writes([1, 2]), "must be an array, got a list of 2"),
-        (writes(np.zeros(3, int)), "it needs 4 axes, got 1"),
-        (writes(np.zeros((2, 3, 4, 6), int)), "W is 6, not 5"),
-        (writes(np.zeros((2, 3, 5, 4), int)), "in another order"),
-        (writes(np.zeros((9, 3, 4, 8), int)), "N is 9, not 2; W is 8, not 5"),
-        (writes(np.zeros(X.shape, int)), "dtype must be like float64"),
-        (writes(np.zeros(X.shape, bool)), "dtype must be like float64"),
-        (writes(np.zeros(X.shape)), "your function changed its input"),
-        (lambda x: x * 3, "120 of 120 values differ"),
-    ],
-)
-def test_ladder_has_this_order(candidate, says):
-    before = X.copy()
-    assert says in said(candidate)
-    assert (before == X).all(), "what was changed is put back"
-
-
-def test_input_is_not_called_changed_when_it_is_returned():
-    assert "changed" not in said(lambda x: x)
-    assert "changed its input" in said(lambda x: np.multiply(x, 2, out=x))
-
-
-def test_changed_lists_and_read_only_arrays():
-    x = X.copy()
-    x.flags.writeable = False
-    says = said(writes(RIGHT), [Case("read-only", (x,), RIGHT)])
-    assert "raised ValueError: assignment destination is read-only" in says
-
-
-def test_memory_layout_is_kept():
-    turned = X.transpose(3, 1, 0, 2)
-    layouts = []
-
-    def candidate(x):
-        layouts.append(x.strides)
-
-    said(candidate, [Case("turned", (turned,), turned)])
-    assert layouts == [turned.strides]
-
-
-def test_an_error_names_the_line():
-    names = {}
-    run("def helper(x):\n    y = x + 1\n    return y[99]\n", names)
-    run("def double(x):\n    return helper(x)\n", names)
-    assert "at line 3 of its cell" in said(names["double"])
-
-
-def test_values_name_the_first_place_and_draw_it():
-    def candidate(x):
-        y = x * 2
-        y[1, 2, 0, 3] = 0.5
-        y[1, 2, 3, 4] = 0.5
-        return y
-
-    picture = window_picture(X, (2, 3), 1, ((1, 0), (0, 2)))
-    lines = said(candidate, [Case("a case", (X,), RIGHT, picture)]).split("\n")
-    assert lines == [
-        "✗ double, case 1 of 1: a case",
-        "  shape (2, 3, 4, 5) and dtype float64 are right",
-        "  2 of 120 values differ, the first at [1, 2, 0, 3]:",
-        f"    expected {RIGHT[1, 2, 0, 3]:g}, got 0.5",
-        "    its window (· is padding):",
-        "        ·    ·    ·",
-        f"      {X[1, 2, 0, 3]:g}  {X[1, 2, 0, 4]:g}    ·",
-    ]
-
-
-def test_gradient_picture_lists_the_windows_of_a_cell():
-    x = np.arange(12.0).reshape(1, 1, 3, 4)
-    dout = np.array([[[[5.0, 6.0, 7.0], [8.0, 9.0, 10.0]]]])
-    says = gradient_picture(x, dout, 2, 1)((0, 0, 1, 0))
-    assert says.startswith("the cell holds 4; its windows")
-    assert re.findall(r"window \[\d, \d\], gradient \d+", says) == [
-        "window [0, 0], gradient 5",
-        "window [1, 0], gradient 8",
-    ]
-
-
-def test_suspects_are_tried_in_order_and_only_when_they_fit():
-    suspects = [
-        Suspect(lambda x: 1 / 0, "cannot be made here"),
-        Suspect(lambda x: x * 2, "no mistake at all"),
-        Suspect(lambda x: x * 3, "tripled", 2),
-        Suspect(lambda x: x + x + x, "tripled too"),
-    ]
-    says = said(lambda x: x * 3, suspects=suspects)
-    assert says.endswith("  Likely cause: tripled\n  Hint 2 says more.")
-    assert "Likely cause" not in said(lambda x: x * 4, suspects=suspects)
-
-
-@pytest.mark.parametrize(
-    ("candidate", "says"),
-    [
-        (lambda x: (x * 2)[:, ::-1], "right numbers are in the wrong places"),
-        (lambda x: x * 2 * (x < -9), "Every wrong value is 0"),
-        (lambda x: (x * 2 + 0.5).astype(int), "behind the point"),
-    ],
-)
-def test_patterns_are_guessed(candidate, says):
-    assert says in said(candidate)
-
-
-def test_a_wrong_dtype_alone_gets_no_guess():
-    case = Case("bytes", (X,), X.astype("i1"), exact=True)
-    innocent = Suspect(lambda x: x, "right in this case")
-    says = said(lambda x: x, [case], [innocent])
-    assert "dtype must be int8, got float64" in says
-    assert "Likely cause" not in says
-
-
-def test_numbers():
-    case = Case("three", (3,), 6)
-    assert "must be a number, got bool True" in said(lambda k: True, [case])
-    assert "must be a whole number" in said(lambda k: k * 2.0, [case])
-    assert "for the arguments 3\n  expected 6, got 9" in said(
-        lambda k: k * 3, [case]
-    )
-    judge("double", lambda k: np.int64(k * 2), None, {"all": [case]})
-    large = Case("large", (), 1_605_632)
-    assert "got 1605633" in said(lambda: 1_605_633, [large])
-
-
-def test_several_results():
-    case = Case("a pair", (3,), (6, None, np.array([1.0])))
-    suspects = [
-        Suspect(lambda k: (k, 0, 0), "all wrong"),
-        Suspect(lambda k: (k + 4, 0, 0), "four too many"),
-    ]
-
-    def answer(*values):
-        return said(lambda k: values, [case], suspects)
-
-    assert "must return 3 results, got int 6" in said(lambda k: 6, [case])
-    assert "must return 3 results, got a tuple of 2" in answer(6, 7)
-    assert "in result 3 of 3:\n  must be an array" in answer(6, 7, 8)
-    assert "four too many" in answer(7, 5, np.array([1.0]))
-    # What fits a right result, or one that is not the first wrong one.
-    for values in ((6, 0, np.array([2.0])), (8, 0, np.array([9.0]))):
-        nearly = [Suspect(lambda k: (6, 0, np.array([9.0])), "nine")]
-        says = said(lambda k, v=values: v, [case], nearly)
-        assert "nine" not in says
-    assert "result 1 of 3 is None: still to do?" in answer(None, 1, 2)
-    judge("a pair", lambda k: [6, "any", np.ones(1)], None, {"all": [case]})
-
-
-def test_a_rule_judges_in_place_of_values():
-    case = Case("even", (4,), rule=lambda got: ["  odd"] if got % 2 else [])
-    assert said(lambda k: k + 1, [case]).endswith("  odd")
-    judge("even", lambda k: k + 2, None, {"all": [case]})
-
-
-@pytest.mark.filterwarnings("error")
-def test_warnings_and_stderr_do_not_count(capsys):
-    def candidate(x):
-        np.log(np.array(-1.0))
-        print("on the way", file=sys.stderr)
-        return x * 2
-
-    judge("double", candidate, None, {"all": [Case("", (X,), RIGHT)]})
-    assert capsys.readouterr().err == ""
-
-
-def test_an_unknown_part_is_refused():
-    with pytest.raises(ValueError, match=r"part must be one of \['all'\]"):
-        judge("double", stub, "some", {"all": []})
-
-
-def test_whole_numbers_are_compared_exactly():
-    assert not close(10**9, 10**9 + 1)
-    assert close(10.0**9, 10**9 + 1)
-    assert close(np.nan, np.nan)
-
-
-def test_windows_are_reduced_with_and_without_padding():
-    x = distinct((2, 3, 5, 4), below=50)
-    padded = pooling.max_pool2d(x, (2, 3), (1, 2), 1)
-    assert (reduced(max, x, (2, 3), (1, 2), 1) == padded).all()
-    zeros = reduced(max, x - 200, (2, 3), (1, 2), 1, fill=0)
-    assert (zeros[:, :, 0] == 0).all()

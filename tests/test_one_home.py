@@ -16,6 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from tools.finish_site import ZIP
 from tools.refresh import (
+    HELP,
     LESSONS,
     ROOT,
     SOLUTIONS,
@@ -282,6 +283,33 @@ def test_copies_are_recognised_under_other_names():
 # -- the rooms of the house ---------------------------------------------------
 
 
+def test_the_package_imports_no_lesson():
+    """Lessons build on the front door, never the other way round."""
+    for name in ("__init__", "geometry", "engine", "ties", "draw"):
+        tree = ast.parse((BOOK / "pooling" / f"{name}.py").read_text())
+        for module in imports(tree):
+            assert not module.startswith(("pooling.lessons", "pooling.check"))
+
+
+# They run with numpy, pytest and hypothesis alone, on any numpy.
+OF_THE_PACKAGE = (
+    "conftest", "columns", "oracles", "test_fast", "test_pooling",
+    "test_seeds", "test_unpooling", "test_variants",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_THE_PACKAGE)
+def test_tests_of_the_package_need_little(name):
+    tree = ast.parse((ROOT / "tests" / f"{name}.py").read_text())
+    allowed = {"numpy", "pytest", "hypothesis", "pooling", *OF_THE_PACKAGE}
+    tree.body = [
+        node for node in tree.body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]  # fmt: skip
+    needed = {module.split(".")[0] for module in imports(tree)}
+    assert needed <= allowed | sys.stdlib_module_names, name
+
+
 def test_arrows_between_the_rooms_run_one_way():
     """Readers, solutions and grading never import tests or tools."""
     trees = [
@@ -500,7 +528,7 @@ def test_a_lesson_asks_no_more_than_agreed(lesson):
         for token in cell.source.split()
     )
     lengths = [
-        sum(bool(line.strip()) for line in cell.source.splitlines())
+        sum(map(bool, map(str.strip, HELP.sub("", cell.source).splitlines())))
         for cell in open_cells(lesson)
     ]
     pictures = sum(

@@ -316,6 +316,32 @@ def test_first_maximum_and_first_nan_win_row_by_row():
     assert pooling.max_pool2d(zeros, (1, 2), return_indices=True)[1] == 0
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [6, 90])
+def test_a_maximum_is_the_number_at_its_place_to_the_bit(dtype, size):
+    rng = np.random.default_rng(size)
+    zeros = np.array([0.0, -0.0, -0.0, -1.0])
+    x = rng.choice(zeros, (2, 3, size, size)).astype(dtype)
+    x[0, 1] = -1  # no zero at all
+    for window, stride, padding in ((1, 2), 1, 0), (3, 2, 1), (2, 2, 0):
+        y, indices = pooling.max_pool2d(
+            x, window, stride, padding, return_indices=True
+        )
+        at = np.take_along_axis(
+            x.reshape(2, 3, -1), indices.reshape(2, 3, -1), 2
+        )
+        np.testing.assert_array_equal(at.reshape(y.shape), y)
+        np.testing.assert_array_equal(
+            np.signbit(at.reshape(y.shape)), np.signbit(y)
+        )
+    first = image([[0.0, -0.0]], dtype)
+    y, _ = pooling.max_pool2d(first, (1, 2), return_indices=True)
+    assert not np.signbit(y.item())
+    x[0, 1] = [[-np.nan] * size] * size
+    y, _ = pooling.max_pool2d(x, 3, 2, 1, return_indices=True)
+    assert np.signbit(y[0, 1]).all() == np.signbit(x[0, 1, 0, 0])
+
+
 def test_largest_integers_are_exact_and_do_not_wrap():
     for dtype in INTEGERS:
         info = np.iinfo(dtype)
@@ -791,7 +817,8 @@ def onnx_pool(onnxruntime, kind, x, outputs, **attributes):
 
 
 def test_onnxruntime_gives_the_same():
-    import onnxruntime
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
 
     rng = np.random.default_rng(1)
     ran = {"MaxPool": 0, "AveragePool": 0}
@@ -914,6 +941,10 @@ GEOMETRY_ERRORS = [
     ((2, 1, 0, 1.0), TypeError, "dilation must be a whole number, got 1.0"),
     ((2, 1, 0, None), TypeError, "dilation must be a whole number, got None"),
     ((2, 1, 0, (1, 1, 1)), ValueError, "dilation must be an int or a pair"),
+    ((3, 1, "same", 1), ValueError, r"'same': .* padding=\(\(1, 1\), \(1, 1"),
+    ((2, 1, "same", 1), ValueError, r"'same': .* padding=\(\(0, 1\), \(0, 1"),
+    ((3, 2, "SAME", 1), ValueError, r"'SAME': .* padding=\(\(0, 1\), \(0, 1"),
+    (((2, 1), 1, "same", 3), ValueError, r"=\(\(1, 2\), \(0, 0\)\)"),
 ]  # fmt: skip
 
 
@@ -988,6 +1019,59 @@ def test_bad_arrays_are_refused_with_words(array, error, words):
     ]:
         with pytest.raises(error, match=message):
             call()
+
+
+@pytest.mark.parametrize("value", ["no", "", [True], (1,), None, 2, 1.0, X])
+def test_flags_are_true_or_false(value):
+    def refused(name):
+        return pytest.raises(TypeError, match=f"{name} must be True or False")
+
+    for call in (
+        pooling.max_pool2d,
+        pooling.avg_pool2d,
+        lambda x, *args, **names: pooling.lp_pool2d(x, 2, *args, **names),
+        lambda x, *args, **names: pooling.avg_pool2d_backward(
+            D, SHAPE, *args, **names
+        ),
+    ):
+        with refused("ceil_mode"):
+            call(X, 2, ceil_mode=value)
+    with refused("count_include_pad"):
+        pooling.avg_pool2d(X, 2, count_include_pad=value)
+    with refused("count_include_pad"):
+        pooling.avg_pool2d_backward(D, SHAPE, 2, count_include_pad=value)
+    with refused("return_indices"):
+        pooling.max_pool2d(X, 2, return_indices=value)
+    with refused("ceil_mode"):
+        pooling.output_size(4, 2, 2, ceil_mode=value)
+
+
+def test_flags_of_numpy_and_0_and_1_serve_too():
+    for value in (True, np.True_, 1, np.int8(1)):
+        y = pooling.max_pool2d(X[..., :3, :3], 2, ceil_mode=value)
+        assert y.shape == (1, 2, 2, 2)
+
+
+def test_errors_name_the_way():
+    for x, way in (X[0, 0], r"x\[None, None\]"), (X[0], r"x\[None\]"):
+        for pool in (pooling.max_pool2d, pooling.avg_pool2d):
+            with pytest.raises(ValueError, match=f"give {way}$"):
+                pool(x, 2)
+    with pytest.raises(TypeError, match=r"bool; try x\.astype\(np\.uint8\)"):
+        pooling.max_pool2d(X > 3, 2)
+    with pytest.raises(TypeError, match=r"indices must hold integers, .*bool"):
+        pooling.max_unpool2d(D, I > 0, SHAPE)
+    # What "same" is told to be gives the size of the image.
+    y = pooling.max_pool2d(X, 2, 1, ((0, 1), (0, 1)))
+    assert y.shape == X.shape
+
+
+def test_masks_are_refused_inside_lists():
+    plane = np.ma.masked_array(X[0, 0], mask=X[0, 0] == 3)
+    row = [[[[1.0, np.ma.masked]]]]
+    for x in ([[plane]], [list(MASKED[0])], ((plane,), (plane,)), row):
+        with pytest.raises(TypeError, match="x must be a plain array: the m"):
+            pooling.max_pool2d(x, 1)
 
 
 BAD_SHAPES = [

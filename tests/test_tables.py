@@ -8,6 +8,7 @@ an oracle, which knows nothing of the package, agrees.
 import ast
 import inspect
 import re
+import sys
 from collections import Counter
 from functools import cache
 from itertools import combinations
@@ -15,8 +16,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+import pooling
 from grading.sample_class import EDITS, reference_answers, wrong_answer
 from pooling import check
+from pooling.check.families import reduced
 from pooling.check.hand import by_own_hand
 from pooling.check.table import (
     MOST_LINES,
@@ -27,8 +30,10 @@ from pooling.check.table import (
     Draw,
     NotAttempted,
     NotHere,
+    close,
     fitted,
     form,
+    gradient_picture,
     same,
 )
 from tests import oracles
@@ -39,7 +44,6 @@ from tests.test_checks import (
     quietly,
     references,  # noqa: F401
     run,
-    writes,
 )
 
 TABLES = {
@@ -297,6 +301,16 @@ def said(candidate, *args, **options):
     return str(failed)
 
 
+def writes(result):
+    """Make a function that writes to its input and returns the result."""
+
+    def function(x):
+        x[0, 0, 0, 0] = 7
+        return result
+
+    return function
+
+
 def stub(x):
     raise NotImplementedError
 
@@ -485,6 +499,32 @@ def test_input_that_is_returned_is_not_called_changed():
     assert "changed its input" in said(lambda x: np.add(x, x, out=x))
 
 
+def test_input_that_is_read_only_stays_so():
+    x = np.ones((1, 1, 2, 2))
+    x.flags.writeable = False
+    says = said(writes(x), doubled, [("all", "read-only", x)])
+    assert "raised ValueError: assignment destination is read-only" in says
+
+
+def test_memory_layout_is_kept():
+    turned = np.ones((2, 3, 4, 5)).transpose(3, 1, 0, 2)
+    layouts = []
+    said(lambda x: layouts.append(x.strides), doubled,
+         [("all", "turned", turned)])  # fmt: skip
+    assert layouts == [turned.strides]
+
+
+@pytest.mark.filterwarnings("error")
+def test_warnings_and_stderr_do_not_count(capsys):
+    def candidate(x):
+        np.log(np.array(-1.0))
+        print("on the way", file=sys.stderr)
+        return x * 2
+
+    table()(candidate)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_lost_line_is_named():
     names = {}
     text = "def double(x):\n    y = x + 1\n    return y[99]\n"
@@ -544,6 +584,31 @@ def test_numbers():
         assert form(right, wrong, "")[0] in ("type", "dtype")
     for right, fine in ((6, np.int64(6)), (6.0, 6), (6, np.array(6))):
         assert form(right, fine, "")[0] == ""
+
+
+def test_whole_numbers_are_compared_exactly():
+    assert not close(10**9, 10**9 + 1)
+    assert close(10.0**9, 10**9 + 1)
+    assert close(np.nan, np.nan)
+
+
+def test_gradient_picture_lists_the_windows_of_a_cell():
+    x = np.arange(12.0).reshape(1, 1, 3, 4)
+    dout = np.array([[[[5.0, 6.0, 7.0], [8.0, 9.0, 10.0]]]])
+    says = gradient_picture(x, dout, 2, 1)((0, 0, 1, 0))
+    assert says.startswith("the cell holds 4; its windows")
+    assert re.findall(r"window \[\d, \d\], gradient \d+", says) == [
+        "window [0, 0], gradient 5",
+        "window [1, 0], gradient 8",
+    ]
+
+
+def test_windows_are_reduced_with_and_without_padding():
+    x = Draw(0).numbers((2, 3, 5, 4), below=50)
+    padded = pooling.max_pool2d(x, (2, 3), (1, 2), 1)
+    assert (reduced(max, x, (2, 3), (1, 2), 1) == padded).all()
+    zeros = reduced(max, x - 200, (2, 3), (1, 2), 1, fill=0)
+    assert (zeros[:, :, 0] == 0).all()
 
 
 # -- by one's own hand --------------------------------------------------------

@@ -1,6 +1,7 @@
 """Pooling layers in numpy: the front door of the book's package.
 
-The functions here check their arguments and call what the lessons build.
+The functions here check their arguments and call the engine. A bad argument
+is a TypeError or a ValueError that names it, its value and the rule.
 
 Conventions. Arrays are (N, C, H, W): images, channels, rows, columns. `window`
 and `stride` are an int or (rows, columns); `stride=None` means the window.
@@ -9,27 +10,27 @@ smaller than the window on each side. A padded cell never wins a maximum. The
 first maximum of a window, row by row, is its winner; a NaN wins over all.
 """
 
-import functools
-
 import numpy as np
 
 from pooling.engine import (
+    adaptive_pool2d_bins,
     avg_pool2d_flat,
     avg_pool2d_flat_backward,
-    global_pool2d_flat,
+    global_max_pool2d_flat,
+    lp_pool2d_flat,
     max_pool2d_flat,
     max_pool2d_flat_indices,
     scatter_add_flat,
     scatter_assign_flat,
 )
 from pooling.geometry import (
+    check_axes,
+    flag,
     is_list,
-    mean_dtype,
     output_size,
     pooling_axes,
     whole,
 )
-from pooling.lessons.variants import adaptive_pool2d, lp_pool2d_strided
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -50,9 +51,16 @@ __all__ = [
 _quiet = np.errstate(invalid="ignore", over="ignore")
 
 
+def _holds_mask(value, depth=5):
+    """Tell whether a masked array is in lists, where numpy would lose it."""
+    if depth and isinstance(value, (list, tuple)):
+        return any(_holds_mask(part, depth - 1) for part in value)
+    return np.ma.isMaskedArray(value)
+
+
 def _planes(value, name, shape=None):
     """Return `value` as an array (N, C, rows, columns) of real numbers."""
-    if np.ma.isMaskedArray(value):
+    if _holds_mask(value):
         raise TypeError(
             f"{name} must be a plain array: the mask of a masked array would "
             f"be lost"
@@ -62,14 +70,14 @@ def _planes(value, name, shape=None):
     except ValueError as error:
         raise ValueError(f"{name} must be an array: {error}") from None
     if array.dtype.kind not in "fiu":
+        numbers, way = "floats or integers", f"try {name}.astype(np.uint8)"
+        if name == "indices":
+            numbers, way = "integers", "places, as max_pool2d returns them"
+        way = f"; {way}" if array.dtype == bool else ""
         raise TypeError(
-            f"{name} must hold floats or integers, got dtype {array.dtype}"
+            f"{name} must hold {numbers}, got dtype {array.dtype}{way}"
         )
-    if array.ndim != 4:
-        raise ValueError(
-            f"{name} must have 4 axes (N, C, rows, columns), got shape "
-            f"{array.shape}"
-        )
+    check_axes(array.shape, name)
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(
             f"{name} must have shape {tuple(shape)}, got {array.shape}"
@@ -145,22 +153,17 @@ def max_pool2d(
     Returns
     -------
     y : array, shape (N, C, OH, OW)
-        Of the dtype of `x`.
+        Of the dtype of `x`. Where 0.0 and -0.0 tie, either may come; with
+        `return_indices` it is the one at the index.
     indices : array of int64, shape (N, C, OH, OW)
         Only with `return_indices`: row * W + column of each maximum in its
         unpadded plane, the first one row by row; of NaNs the first.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or no window fits.
-
     Notes
     -----
     Built in chapter 6; by loops in chapter 1, by im2col in chapter 2. Beside
-    its results it needs some two megabytes, whatever the batch.
+    its results it needs some two megabytes, whatever the batch, or a few
+    times a plane where a window has more than some ten thousand cells.
 
     Examples
     --------
@@ -171,7 +174,9 @@ def max_pool2d(
              [13., 15.]]]])
     """
     x = _planes(x, "x")
-    pool = max_pool2d_flat_indices if return_indices else max_pool2d_flat
+    pool = max_pool2d_flat
+    if flag(return_indices, "return_indices"):
+        pool = max_pool2d_flat_indices
     return pool(
         x, window, stride, padding, dilation=dilation, ceil_mode=ceil_mode
     )
@@ -195,13 +200,6 @@ def max_pool2d_backward(dout, indices, input_shape):
     dx : array of floats, shape (N, C, H, W)
         Of the dtype of `dout` if that is a float, else float64. Where windows
         overlap, gradients add, in this dtype (float16: in float32).
-
-    Raises
-    ------
-    TypeError
-        `indices` are not integers, or `dout` holds no numbers.
-    ValueError
-        The shapes do not agree, or an index lies outside its plane.
 
     Notes
     -----
@@ -230,13 +228,6 @@ def max_unpool2d(y, indices, output_shape):
     -------
     x : array, shape (N, C, H, W)
         Of the dtype of `y`.
-
-    Raises
-    ------
-    TypeError
-        `indices` are not integers, or `y` holds no numbers.
-    ValueError
-        The shapes do not agree, or an index lies outside its plane.
 
     Notes
     -----
@@ -286,13 +277,6 @@ def avg_pool2d(
     y : array of floats, shape (N, C, OH, OW)
         Of the dtype of `x` if that is a float, else float64.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or no window fits.
-
     Notes
     -----
     Built in chapter 6; by im2col in chapter 2. float32 is summed in float32,
@@ -314,7 +298,7 @@ def avg_pool2d(
         padding,
         dilation=dilation,
         ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
+        count_include_pad=flag(count_include_pad, "count_include_pad"),
     )
 
 
@@ -347,13 +331,6 @@ def avg_pool2d_backward(
         Of the dtype of `dout` if that is a float, else float64. Where windows
         overlap, shares add.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or the shapes do not agree.
-
     Notes
     -----
     Built in chapter 6; by col2im in chapter 2.
@@ -369,7 +346,7 @@ def avg_pool2d_backward(
         stride,
         padding,
         **geometry,
-        count_include_pad=count_include_pad,
+        count_include_pad=flag(count_include_pad, "count_include_pad"),
     )
 
 
@@ -388,20 +365,11 @@ def adaptive_max_pool2d(x, output_size):
     y : array, shape (N, C, OH, OW)
         Of the dtype of `x`.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or a plane has no cell.
-
     Notes
     -----
     Built in chapter 5.
     """
-    x = _full_planes(x)
-    y = adaptive_pool2d(x, output_size, np.max)
-    return y.astype(x.dtype, copy=False)
+    return adaptive_pool2d_bins(_full_planes(x), output_size, "max")
 
 
 @_quiet
@@ -418,21 +386,11 @@ def adaptive_avg_pool2d(x, output_size):
     y : array of floats, shape (N, C, OH, OW)
         Of the dtype of `x` if that is a float, else float64.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or a plane has no cell.
-
     Notes
     -----
     Built in chapter 5.
     """
-    x = _full_planes(x)
-    dtype = mean_dtype(x.dtype)
-    wide = functools.partial(np.mean, dtype=np.result_type(dtype, float))
-    return adaptive_pool2d(x, output_size, wide).astype(dtype)
+    return adaptive_pool2d_bins(_full_planes(x), output_size, "average")
 
 
 def global_max_pool2d(x):
@@ -440,10 +398,7 @@ def global_max_pool2d(x):
 
     See `adaptive_max_pool2d` for dtypes and errors. Built in chapters 5 and 6.
     """
-    x = _full_planes(x)
-    if x.size and x.flags.c_contiguous:
-        return global_pool2d_flat(x, np.maximum)
-    return adaptive_max_pool2d(x, 1)
+    return global_max_pool2d_flat(_full_planes(x))
 
 
 def global_avg_pool2d(x):
@@ -454,7 +409,7 @@ def global_avg_pool2d(x):
     return adaptive_avg_pool2d(x, 1)
 
 
-@_quiet
+@np.errstate(all="ignore")
 def lp_pool2d(
     x, p, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
@@ -473,17 +428,13 @@ def lp_pool2d(
     y : array of floats, shape (N, C, OH, OW)
         Of the dtype of `x` if that is a float, else float64.
 
-    Raises
-    ------
-    TypeError
-        An argument is not a number of the kind it should be.
-    ValueError
-        An argument is out of its range, or no window fits.
-
     Notes
     -----
     Built in chapter 5. For odd p and negative values torch's LPPool2d sums
-    the powers with their signs; this is the norm.
+    the powers with their signs; this is the norm. In `ceil_mode` torch scales
+    windows that overhang up, as if they were whole; here nothing is added.
+    Powers are summed in float64; where they would over- or underflow, each
+    window is scaled by its own largest value, which takes longer.
     """
     x = _planes(x, "x")
     if isinstance(p, (bool, np.bool_)) or not isinstance(
@@ -493,7 +444,7 @@ def lp_pool2d(
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p}")
     p = float(p) if p < 1e300 else np.inf
-    return lp_pool2d_strided(
+    return lp_pool2d_flat(
         x,
         p,
         window,

@@ -1,8 +1,29 @@
-"""Engine: pooling at the speed of memory."""
+"""Engine: pooling at the speed of memory.
+
+A maximum of nine numbers is cheap; fetching them is not. numpy computes as
+fast as memory allows where a call runs over one long vector, and many times
+slower over short rows or over every second cell. So all functions here lay
+planes out as one vector, row after row. The cell on the right of each cell is
+then the same vector, begun one cell later; the cell below begins a row later.
+A few calls on whole vectors pool at *every* cell; what stands where a window
+begins is read out at the end, the rest, rubbish where lines meet included, is
+never looked at.
+
+- A *tile* is so much of it as stays in a core's own cache while pass after
+  pass goes over it: some planes, or a block of a large one.
+- *Doubling*: windows of 2 cells, of them 4, 8, ... The last step to 7 lets two
+  windows of 4 overlap: harmless for a maximum. In a sum the overlap would
+  count twice, so sums follow the binary digits of the window.
+- First down, then across: a pass down joins whole rows.
+- Padding lies between the lines and is written once: what pads the right of a
+  row pads the left of the next, what pads below a plane pads above the next.
+
+Chapter 6 builds this in small steps; here is what it takes for all shapes.
+"""
 
 import dataclasses
 import functools
-import itertools
+import math
 import sys
 import threading
 from typing import NamedTuple
@@ -15,24 +36,406 @@ from pooling.geometry import (
     lowest,
     mean_dtype,
     pad_planes,
+    pair,
     pooling_axes,
     tap_slices,
 )
 
+SCRATCH = 2**20  # bytes to write on: what a core's second cache may hold
+PAGE = 4096  # bytes
+SMALL = 4096  # elements; below, two calls more cost as much as the work
 
-def max_pool2d_slices(
-    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
-):
-    """Max-pool x (N, C, H, W) with one slice for each cell of the window."""
-    rows, columns = pooling_axes(
-        x.shape, window, stride, padding, dilation, ceil_mode
+
+# -- parts of an axis ---------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=256)
+def fit(axis):
+    """Drop cells of the windows that lie outside in all of them.
+
+    A window of 5000 on an image of 4 then has 4 cells, and no padding.
+    """
+    d = axis.dilation
+    last = (axis.out - 1) * axis.stride - axis.before  # the last one's start
+    skip = max(0, min(-(last // d), axis.before // d))
+    stop = min(axis.window, -(-(axis.size + axis.before) // d))
+    end = last + (stop - 1) * d + 1
+    return axis._replace(
+        window=stop - skip,
+        stride=axis.stride if axis.out > 1 else 1,
+        before=axis.before - skip * d,
+        after=max(0, end - axis.size),
     )
-    padded = pad_planes(x, rows, columns, lowest(x.dtype))
-    cells = np.ndindex(rows.window, columns.window)
-    y = padded[tap_slices(rows, columns, *next(cells))].copy()
-    for a, b in cells:
-        np.maximum(y, padded[tap_slices(rows, columns, a, b)], out=y)
-    return y
+
+
+def spans(size, length):
+    """Cut a range into spans."""
+    for start in range(0, size, length):
+        yield slice(start, min(start + length, size))
+
+
+def runs(axis, room):
+    """Cut the windows of an axis into runs that see at most `room` cells."""
+    return spans(axis.out, max(1, (room - axis.reach) // axis.stride + 1))
+
+
+def part(axis, windows):
+    """Return what some windows of an axis see: the cells, and an axis."""
+    first = windows.start * axis.stride - axis.before
+    last = (windows.stop - 1) * axis.stride - axis.before + axis.reach
+    cells = slice(max(first, 0), min(last, axis.size))
+    return cells, axis._replace(
+        size=cells.stop - cells.start,
+        before=cells.start - first,
+        after=last - cells.stop,
+        out=windows.stop - windows.start,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def mostly_padding(rows, columns):
+    """Tell whether a padded plane would dwarf image and result."""
+    down, across = (a.before + a.size + a.after for a in (rows, columns))
+    needed = rows.size * columns.size + rows.out * columns.out
+    large = down * across > SCRATCH  # no cache would hold one plane
+    return down * across > (3 if large else 8) * needed
+
+
+def cuts(axis):
+    """List the cells of each window along an axis, those in the image."""
+    first, stop = axis.within(0, axis.size)
+    start = axis.starts() + first * axis.dilation
+    stop = start + (stop - first - 1) * axis.dilation + 1
+    return [
+        slice(a, b, axis.dilation)
+        for a, b in zip(start.tolist(), stop.tolist(), strict=True)
+    ]
+
+
+# -- memory -------------------------------------------------------------------
+
+
+class Scratch:
+    """Memory to write on, used again and again; each thread has its own.
+
+    New memory costs more than the work on it: the system clears each page.
+    Vectors begin at pages, because a pass that writes some bytes further on
+    in its page than it reads waits for stores that only seem to overlap.
+    """
+
+    own = threading.local()
+
+    @classmethod
+    def vectors(cls, size, *dtypes):
+        """Return a vector of each dtype."""
+        needs = [size * np.dtype(t).itemsize for t in dtypes]
+        lengths = [-(-need // PAGE) * PAGE for need in needs]
+        block = getattr(cls.own, "block", None)
+        if block is None or block.size < sum(lengths):
+            block = np.empty(sum(lengths) + PAGE, np.uint8)
+            block = block[-block.ctypes.data % PAGE :][: sum(lengths)]
+            if block.size <= 2 * SCRATCH:  # a larger one is not kept
+                cls.own.block = block
+        found = []
+        for need, length, dtype in zip(needs, lengths, dtypes, strict=True):
+            found.append(block[:need].view(dtype))
+            block = block[length:]
+        return found
+
+
+def plane_batches(x):
+    """Walk over x (N, C, H, W) as arrays (planes, H, W).
+
+    One view if the planes follow at one distance. Else (channels may lie
+    last) image by image; small images are copied, many at a time.
+    """
+    try:
+        yield x.reshape(-1, *x.shape[2:], copy=False)
+    except ValueError:
+        many = max(1, SCRATCH // 2 // x[0].nbytes)
+        for n in spans(len(x), many):
+            images = x[n]
+            yield images[0] if many == 1 else images.reshape(-1, *x.shape[2:])
+
+
+def plane_chunks(x, many):
+    """Walk over the planes of x, `many` at a time: their places, and they."""
+    start = 0
+    for planes in plane_batches(x):
+        for q in spans(len(planes), many):
+            yield slice(start + q.start, start + q.stop), planes[q]
+        start += len(planes)
+
+
+# -- tiles --------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How rows of some planes lie in a vector, padding between them.
+
+    With a stride of s, copies go to s vectors, row r to vector r % s: passes
+    down then meet only rows in which a window begins. `phases` is this s; 1
+    if the rows stay together.
+    """
+
+    rows: Axis
+    columns: Axis
+    phases: int
+    pitch: int  # from a row to the next
+    height: int  # rows that a plane takes
+
+    def size(self, planes):
+        """Return the cells of a vector that holds so many planes."""
+        above = self.rows.before if self.phases == 1 else 0
+        lines = planes * self.height + above
+        return self.columns.before + lines * self.pitch
+
+    def copies(self, vectors, planes):
+        """Pair views into vectors, one for each phase, with image rows."""
+        first = self.columns.before
+        last = first + planes * self.height * self.pitch
+        for phase, vector in enumerate(vectors):
+            above = phase - self.rows.before  # its first row in the image
+            start = max(0, -(above // self.phases))  # those in the padding
+            row = above + self.phases * start
+            count = len(range(row, self.rows.size, self.phases))
+            if count:
+                lines = vector[first:last].reshape(planes, -1, self.pitch)
+                lines = lines[:, start : start + count]
+                yield lines[..., : self.columns.size], slice(
+                    row, None, self.phases
+                )
+
+    @functools.cached_property
+    def steps(self):
+        """Return the cells from a window to the next: plane, row, column."""
+        line = self.rows.stride // self.phases * self.pitch
+        return self.height * self.pitch, line, self.columns.stride
+
+    def starts(self, flat, planes, dtype=None):
+        """View the first cells of windows: (planes, OH, OW).
+
+        As items of `dtype`, which may be longer than a cell; ValueError if
+        the last one reaches over the vector's end.
+        """
+        plane, line, step = self.steps
+        size = flat.itemsize
+        return np.ndarray(
+            (planes, self.rows.out, self.columns.out),
+            dtype or flat.dtype,
+            flat,
+            0,
+            (size * plane, size * line, size * step),
+        )
+
+
+class Block(NamedTuple):
+    """Windows of a plane that are worked on together."""
+
+    windows: tuple  # slices of the output: rows, columns
+    cells: tuple  # slices of the image: rows, columns
+    layout: Layout
+
+
+@functools.lru_cache(maxsize=1024)  # some hundred bytes each
+def make_block(rows, columns, i, j, phases, lies):
+    """Lay out the windows i, j; `lies` if it is to be the image's memory."""
+    i, j = slice(*i), slice(*j)
+    up, r = part(rows, i)
+    across, c = part(columns, j)
+    pitch, height = (a.size + max(a.before, a.after) for a in (c, r))
+    if phases > 1:
+        height = r.out - 1 + -(-r.reach // phases)
+    if lies and c.out == columns.out:
+        across, pitch = slice(None), columns.size
+        if r.out == rows.out:
+            up, height = slice(None), rows.size
+    return Block((i, j), (up, across), Layout(r, c, phases, pitch, height))
+
+
+def cut_blocks(rows, columns, room, phases, lies):
+    """Cut a plane into blocks whose vectors have `room`, whole if it fits."""
+    tall, wide = (a.before + a.size + a.after for a in (rows, columns))
+    tall = -(-tall // phases)
+    if tall * wide > room:
+        # Neighbours share the cells of a window less one: large blocks.
+        reach = -(-rows.reach // phases)
+        room = max(room, 4 * reach * columns.reach)
+        wide = min(wide, room // min(tall, 2 * reach))
+        tall = room // wide
+    for j in runs(columns, wide):
+        for i in runs(rows, tall * phases):
+            ends = (i.start, i.stop), (j.start, j.stop)
+            yield make_block(rows, columns, *ends, phases, lies)
+
+
+PAIRS = {  # by a cell's bytes: integers as long as it, and as a pair of it
+    1: (np.uint8, np.uint16),
+    2: (np.uint16, np.uint32),
+    4: (np.uint32, np.uint64),
+}
+
+
+@dataclasses.dataclass
+class Tile:
+    """A block of some planes as vectors, and where its windows go."""
+
+    place: tuple  # slices of the output: planes, rows, columns
+    planes: np.ndarray  # of x
+    cells: tuple  # slices of these: rows, columns
+    flats: list  # a vector for each phase of the rows
+    spare: list  # vectors of their size, to write on
+    layout: Layout
+
+    def down(self, ufunc, double):
+        """Reduce the windows' rows; return a vector and the free ones."""
+        (flat, *others), spare, layout = self.flats, self.spare, self.layout
+        rows, step = layout.rows, layout.rows.dilation * layout.pitch
+        if not others:
+            if ufunc is np.maximum and self.rows_to_drop():
+                return self.down_to_starts(flat, step, spare)
+            return double(flat, rows.window, step, spare)
+        whole, rest = divmod(rows.window, layout.phases)
+        first, *spare = spare
+        for other in others:  # one row of each phase: a group
+            flat = ufunc(flat, other, out=first[: flat.size])
+        if whole:
+            if ufunc is np.maximum:  # else the group is needed to the end
+                spare.append(first)
+            flat, spare = double(flat, whole, step, spare)
+            for other in self.flats[:rest]:
+                other = other[whole * step :]
+                flat = ufunc(
+                    flat[: other.size], other, out=flat[: other.size]
+                )
+        return flat, spare
+
+    def rows_to_drop(self):
+        """Tell whether many rows of each plane have no window."""
+        layout = self.layout
+        passes = layout.columns.window.bit_length()  # about, across
+        lost = layout.height - layout.rows.out
+        plain = layout.rows.stride == layout.phases == 1
+        plain = plain and not layout.columns.before
+        return plain and passes * lost > layout.rows.out
+
+    def down_to_starts(self, flat, step, spare):
+        """Play `double_max`; let the last pass write rows that go on, only.
+
+        So the passes across have less to do.
+        """
+        layout, n = self.layout, len(self.planes)
+        window, out = layout.rows.window, layout.rows.out
+        half = -(-window // 2)
+        flat, (free, used) = double_max(flat, half, step, spare)
+        line = flat.itemsize * layout.pitch
+        size = n * out * layout.pitch
+        shape, steps = (n, out, layout.pitch), (layout.height * line, line)
+        top, low = (
+            np.ndarray(shape, flat.dtype, vector, 0, (*steps, flat.itemsize))
+            for vector in (flat, flat[(window - half) * step :])
+        )
+        np.maximum(top, low, out=free[:size].reshape(shape))
+        end = size + layout.columns.before  # what pads the last row's right
+        free[size:end] = self.flats[0][: end - size]
+        self.layout = dataclasses.replace(layout, height=out)
+        return free[:end], [used, free]
+
+    def read(self, flat, out):
+        """Copy the first cell of each window to `out`.
+
+        Every second cell is the lower half of an integer of twice its length:
+        numpy narrows integers twice as fast as it copies with a step.
+        """
+        if (
+            self.layout.columns.stride == 2
+            and flat.itemsize in PAIRS
+            and out.dtype == flat.dtype
+            and sys.byteorder == "little"
+        ):
+            cell, pair = PAIRS[flat.itemsize]
+            try:
+                pairs = self.layout.starts(flat, len(out), pair)
+            except ValueError:  # the image ends in the middle of a pair
+                pass
+            else:
+                np.copyto(out.view(cell), pairs, casting="unsafe")
+                return
+        np.copyto(out, self.layout.starts(flat, len(out)))
+
+    def across(self, ufunc, double, flat, spare, out):
+        """Reduce the windows' columns; write what comes out to `out`."""
+        columns = self.layout.columns
+        if columns.window == columns.stride == 2 and columns.dilation == 1:
+            # No cell is in two windows: even and odd ones, of half the size.
+            even = spare[0][: out.size].reshape(out.shape)
+            self.read(flat, even)
+            self.read(flat[1:], out)
+            ufunc(even, out, out=out)
+        else:
+            flat, _ = double(flat, columns.window, columns.dilation, spare)
+            self.read(flat, out)
+
+
+def tiles(
+    x, rows, columns, dtype, fill, spare=(), put=np.copyto, sort=True
+):
+    """Walk over x (N, C, H, W) in tiles that stay in the cache.
+
+    Cells are of `dtype`, padding is `fill`, `spare` are dtypes of vectors to
+    write on. A tile is the image's own memory where that needs no padding;
+    else `put(out, x)` copies, with `sort` into a vector for each phase.
+    """
+    start = 0
+    padded = any((rows.before, rows.after, columns.before, columns.after))
+    for planes in plane_batches(x):
+        H, W = planes.shape[1:]
+        lies = (
+            not padded
+            and planes.flags.c_contiguous
+            and planes.dtype == dtype
+            and put is np.copyto
+        )
+        line = planes.reshape(-1) if lies else None
+        sort = sort and not lies and rows.dilation == 1 and rows.stride <= 8
+        phases = rows.stride if sort else 1
+        own = [] if lies else [dtype] * min(phases, rows.window)
+        room = sum(np.dtype(t).itemsize for t in [*own, *spare] or [dtype])
+        room = SCRATCH // room
+        for block in cut_blocks(rows, columns, room, phases, lies):
+            layout, (up, across) = block.layout, block.cells
+            here = lies and across == slice(None)
+            q = (room - layout.size(0)) // (layout.size(1) - layout.size(0))
+            q = max(1, min(q, len(planes)))
+            if here and up != slice(None):
+                q = 1
+            own = [] if here else [dtype] * min(phases, rows.window)
+            vectors = Scratch.vectors(layout.size(q), *own, *spare)
+            copied, free = vectors[: len(own)], vectors[len(own) :]
+            for vector in copied:
+                vector[:] = fill
+            copies = list(layout.copies(copied, q))
+            for first in range(0, len(planes), q):
+                some = planes[first : first + q]
+                size = layout.size(len(some))
+                if here:  # and one cell more, for the last pair
+                    begin = (first * H + (up.start or 0)) * W
+                    flats = [line[begin : begin + size + 1]]
+                else:
+                    for inside, lines in copies:
+                        cells = some[:, up, across][:, lines]
+                        put(inside[: len(some)], cells)
+                    flats = [vector[:size] for vector in copied]
+                place = slice(start + first, start + first + len(some))
+                yield Tile(
+                    (place, *block.windows), some, block.cells, flats, free,
+                    layout,
+                )
+        start += len(planes)
+
+
+# -- doubling -----------------------------------------------------------------
 
 
 def double_max(flat, window, step, spare):
@@ -81,362 +484,22 @@ def spare_vectors(*windows):
     return most
 
 
-SCRATCH = 2**20  # bytes to write on: what a core's second cache may hold
+def sum_vectors(rows, columns):
+    """Count the vectors that sums down and across need, sorted rows or not."""
+    need = spare_vectors(rows.window, columns.window)
+    if rows.stride > 1:  # groups of rows first, then these
+        groups = rows.window // rows.stride
+        need = max(need, 1 + spare_vectors(groups, columns.window))
+    return need
 
 
-def spans(size, length):
-    """Cut a range into spans."""
-    for start in range(0, size, length):
-        yield slice(start, min(start + length, size))
-
-
-def part(axis, windows):
-    """Return what some windows of an axis see: the cells, and an axis."""
-    first = windows.start * axis.stride - axis.before
-    last = (windows.stop - 1) * axis.stride - axis.before + axis.reach
-    cells = slice(max(first, 0), min(last, axis.size))
-    return cells, axis._replace(
-        size=cells.stop - cells.start,
-        before=cells.start - first,
-        after=last - cells.stop,
-        out=windows.stop - windows.start,
-    )
-
-
-def runs(axis, room):
-    """Cut the windows of an axis into runs that see at most `room` cells."""
-    return spans(axis.out, max(1, (room - axis.reach) // axis.stride + 1))
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """How rows of some planes lie in vectors, padding between them."""
-
-    rows: Axis
-    columns: Axis
-    phases: int  # rows are sorted by their number modulo this
-    pitch: int  # from a row to the next
-    height: int  # rows that a plane takes
-
-    def size(self, planes):
-        """Return the cells of a vector that holds so many planes."""
-        lines = planes * self.height + self.rows.before
-        return self.columns.before + lines * self.pitch
-
-    def inside(self, vector, planes):
-        """View the rows of a vector without the padding at their sides."""
-        first = self.columns.before
-        cells = vector[first : first + planes * self.height * self.pitch]
-        cells = cells.reshape(planes, self.height, self.pitch)
-        return cells[:, :, : self.columns.size]
-
-    def copies(self, vectors, planes):
-        """Pair views into vectors, one for each phase, with image rows."""
-        pairs = []
-        for phase, vector in enumerate(vectors):
-            above = phase - self.rows.before  # its first row in the image
-            start = max(0, -(above // self.phases))  # those in the padding
-            first = above + self.phases * start
-            count = len(range(first, self.rows.size, self.phases))
-            inside = self.inside(vector, planes)[:, start : start + count]
-            lines = slice(first, None, self.phases)
-            if inside.size:
-                pairs.append((inside, lines))
-        return pairs
-
-    @functools.cached_property
-    def steps(self):
-        """Return the cells from a window to the next: plane, row, column."""
-        line = self.rows.stride // self.phases * self.pitch
-        return self.height * self.pitch, line, self.columns.stride
-
-    def starts(self, flat, planes, dtype=None):
-        """View the first cells of windows: (planes, OH, OW).
-
-        As items of `dtype`, which may be longer than a cell; ValueError if
-        the last one reaches over the vector's end.
-        """
-        plane, line, step = self.steps
-        size = flat.itemsize
-        return np.ndarray(
-            (planes, self.rows.out, self.columns.out),
-            dtype or flat.dtype,
-            flat,
-            0,
-            (size * plane, size * line, size * step),
-        )
-
-
-class Block(NamedTuple):
-    """Windows of a plane that are worked on together."""
-
-    windows: tuple  # slices of the output: rows, columns
-    cells: tuple  # slices of the image: rows, columns
-    first: Layout
-    last: Layout  # for the passes across: the same, or other rows, padding
-
-
-def pitch_of(axis):
-    """Return the cells of a line: neighbours share the padding between."""
-    return axis.size + max(axis.before, axis.after)
-
-
-def cell_by_cell(size):
-    """Return an axis with a window for each cell."""
-    return Axis(size, 1, 1, 0, 0, 1, size)
-
-
-@functools.lru_cache(maxsize=64)
-def cut_blocks(rows, columns, room, as_it_lies=False, phases=1, two=False):
-    """Cut a plane into blocks whose vectors have `room`, whole if it fits.
-
-    `as_it_lies` asks for vectors that are a part of the image's memory,
-    `two` for another layout across, of the rows in which a window begins.
-    """
-    tall, wide = (
-        axis.before + axis.size + axis.after + axis.overhang
-        for axis in (rows, columns)
-    )
-    tall = -(-tall // phases)
-    if tall * wide > room:  # neighbours share cells: keep blocks large
-        reach = -(-rows.reach // phases)
-        room = max(room, 4 * reach * columns.reach)
-        wide = min(wide, room // min(tall, 2 * reach))
-        tall = room // wide
-    blocks = []
-    for j in runs(columns, wide):
-        for i in runs(rows, tall * phases):
-            up, r = part(rows, i)
-            across, c = part(columns, j)
-            pitch, bare, height = pitch_of(c), c.size, pitch_of(r)
-            if as_it_lies and c.out == columns.out:
-                across, pitch = slice(None), columns.size
-                bare = pitch
-                if r.out == rows.out:
-                    up, height = slice(None), rows.size
-            if phases > 1:
-                height = r.out - 1 + -(-r.reach // phases)
-            first = last = Layout(r, c, phases, pitch, height)
-            if two:
-                last = Layout(cell_by_cell(r.out), c, 1, pitch, r.out)
-                every = cell_by_cell(c.size)
-                first = Layout(r, every, phases, bare, height)
-            blocks.append(Block((i, j), (up, across), first, last))
-    return tuple(blocks)
-
-
-PAGE = 4096  # bytes; a multiple of a cache line's 64
-
-
-class Scratch:
-    """Memory to write on, used again and again; each thread has its own."""
-
-    own = threading.local()
-
-    @classmethod
-    def vectors(cls, size, *dtypes):
-        """Return a vector of each dtype."""
-        lengths = [
-            -(-size * np.dtype(t).itemsize // PAGE) * PAGE for t in dtypes
-        ]
-        block = getattr(cls.own, "block", None)
-        if block is None or block.size < sum(lengths):
-            block = np.empty(sum(lengths) + PAGE, np.uint8)
-            block = block[-block.ctypes.data % PAGE :][: sum(lengths)]
-            if block.size <= 2 * SCRATCH:  # a larger one is not kept
-                cls.own.block = block
-        found = []
-        for length, dtype in zip(lengths, dtypes, strict=True):
-            found.append(block[:length].view(dtype)[:size])
-            block = block[length:]
-        return found
-
-
-def plane_batches(x):
-    """View x (N, C, H, W) as few arrays (planes, H, W); copy nothing."""
-    try:
-        return [x.reshape(-1, *x.shape[2:], copy=False)]
-    except ValueError:  # the planes do not follow at one distance
-        return list(x)
-
-
-def plane_chunks(x, many):
-    """Walk over the planes of x, `many` at a time: their places, and they."""
-    start = 0
-    for planes in plane_batches(x):
-        for q in spans(len(planes), many):
-            yield slice(start + q.start, start + q.stop), planes[q]
-        start += len(planes)
-
-
-PAIRS = {  # by a cell's bytes: integers as long as it, and as a pair of it
-    1: (np.uint8, np.uint16),
-    2: (np.uint16, np.uint32),
-    4: (np.uint32, np.uint64),
-}
-
-
-class Tile(NamedTuple):
-    """A block of some planes as vectors, and where its windows go."""
-
-    place: tuple  # slices of the output: planes, rows, columns
-    planes: int
-    phases: list  # a vector for each phase of the rows
-    spare: list  # vectors of their size
-    block: Block
-    wide: np.ndarray | None  # for the rows that get their padding late
-
-    def down(self, ufunc, double):
-        """Reduce the windows' rows; return a vector and the free ones."""
-        (flat, *others), spare = self.phases, self.spare
-        layout, last = self.block.first, self.block.last
-        rows, step = layout.rows, layout.rows.dilation * layout.pitch
-        if layout is not last and self.wide is None:  # drop rows at the end
-            half = -(-rows.window // 2)
-            flat, (free, used) = double(flat, half, step, spare)
-            there = flat[(rows.window - half) * step :]
-            ufunc(
-                layout.starts(flat, self.planes),
-                layout.starts(there, self.planes),
-                out=last.inside(free, self.planes),
-            )
-            return free[: last.size(self.planes)], [used, free]
-        if layout.phases == 1:
-            return double(flat, rows.window, step, spare)
-        whole, rest = divmod(rows.window, layout.phases)
-        first, *spare = spare
-        for other in others:  # one row of each phase: a group
-            flat = ufunc(flat, other, out=first[: flat.size])
-        if whole:
-            if ufunc is np.maximum:  # else the group is needed to the end
-                spare.append(first)
-            flat, spare = double(flat, whole, step, spare)
-            for other in self.phases[:rest]:
-                other = other[whole * step :]
-                flat = ufunc(
-                    flat[: other.size], other, out=flat[: other.size]
-                )
-        return flat, spare
-
-    def widen(self, flat):
-        """Put padding between the rows, if they have none yet."""
-        if self.wide is None:
-            return flat
-        first, last = self.block.first, self.block.last
-        wide = self.wide[: last.size(self.planes)]
-        lines = first.starts(flat, self.planes)
-        np.copyto(last.inside(wide, self.planes), lines)
-        return wide
-
-    def starts(self, flat):
-        """View the first cell of each window: (planes, OH, OW)."""
-        return self.block.last.starts(flat, self.planes)
-
-    def read(self, flat, out):
-        """Copy the first cell of each window to `out`."""
-        layout = self.block.last
-        if (
-            layout.columns.stride == 2
-            and flat.itemsize in PAIRS
-            and out.dtype == flat.dtype
-            and sys.byteorder == "little"
-        ):
-            cell, pair = PAIRS[flat.itemsize]
-            try:
-                pairs = layout.starts(flat, self.planes, pair)
-            except ValueError:  # the image ends in the middle of a pair
-                pass
-            else:
-                np.copyto(out.view(cell), pairs, casting="unsafe")
-                return
-        np.copyto(out, self.starts(flat))
-
-    def across(self, ufunc, double, flat, spare, out):
-        """Reduce the windows' columns; write what comes out to `out`."""
-        flat, columns = self.widen(flat), self.block.last.columns
-        if columns.window == columns.stride == 2 and columns.dilation == 1:
-            even = spare[0][: out.size].reshape(out.shape)
-            self.read(flat, even)
-            self.read(flat[1:], out)  # the odd columns
-            ufunc(even, out, out=out)
-        else:
-            flat, _ = double(flat, columns.window, columns.dilation, spare)
-            self.read(flat, out)
-
-
-def tiles(
-    x, rows, columns, dtype, fill, spare=(), put=np.copyto, one=False,
-    drop=False,
-):
-    """Walk over x (N, C, H, W) in tiles that stay in the cache.
-
-    Cells are of `dtype`, padding is `fill`, `spare` are dtypes of vectors to
-    write on; `put(out, x)` copies where x cannot be used as it lies. `one`
-    asks for one vector with all padding in place, `drop` for `Tile.down` to
-    drop the rows in which no window begins, where that pays.
-    """
-    start = 0
-    right = columns.after + columns.overhang
-    padding = rows.before, rows.after, rows.overhang, columns.before, right
-    for planes in plane_batches(x):
-        as_it_lies = (
-            not any(padding)
-            and planes.flags.c_contiguous
-            and planes.dtype == dtype
-        )
-        H, W = planes.shape[1:]
-        line = planes.reshape(-1) if as_it_lies else None
-        phases = 1
-        if rows.dilation == 1 and not (as_it_lies or one):
-            phases = rows.stride
-        late = 4 * max(columns.before, right) > columns.size and not one
-        many = min(phases, rows.window) + late
-        passes, lost = columns.window.bit_length(), rows.size - rows.out
-        fewer = drop and as_it_lies and rows.stride == 1
-        fewer = fewer and passes * lost > rows.out
-        types = [*([] if as_it_lies else [dtype] * many), *spare]
-        room = SCRATCH // sum(np.dtype(t).itemsize for t in types or [dtype])
-        for block in cut_blocks(
-            rows, columns, room, as_it_lies, phases, late or fewer
-        ):
-            lies = block.cells[1] == slice(None)
-            layouts = block.first, block.last
-            q = min(
-                (room - layout.size(0)) // (layout.size(1) - layout.size(0))
-                for layout in layouts
-            )
-            q = max(1, min(q, len(planes)))
-            if lies and block.cells[0] != slice(None):
-                q = 1
-            size = max(layout.size(q) for layout in layouts)
-            own = [] if lies else [dtype] * many
-            vectors = Scratch.vectors(size, *own, *spare)
-            padded, free = vectors[: len(own)], vectors[len(own) :]
-            for vector in padded:
-                vector[:] = fill
-            wide = padded.pop() if late else None
-            copies = block.first.copies(padded, q)
-            for first in range(0, len(planes), q):
-                n = min(q, len(planes) - first)
-                length = block.first.size(n)
-                if lies:  # and one cell more, if there is one
-                    begin = (first * H + (block.cells[0].start or 0)) * W
-                    flats = [line[begin : begin + length + 1]]
-                else:
-                    some = planes[first : first + n, *block.cells]
-                    for inside, lines in copies:
-                        put(inside[:n], some[:, lines])
-                    flats = [vector[:length] for vector in padded]
-                place = slice(start + first, start + first + n)
-                yield Tile(
-                    (place, *block.windows), n, flats, free, block, wide
-                )
-        start += len(planes)
+# -- maxima -------------------------------------------------------------------
 
 
 def order_halves(bits):
     """Turn float16's bits (as int16) into integers that sort alike, or back.
 
+    Processors compare integers; float16 goes through software, cell by cell.
     -0.0 becomes 0.
     """
     sign = bits >> 15  # 0 or -1
@@ -465,6 +528,26 @@ def in_byte_order(y, dtype):
     return y if dtype.isnative else y.byteswap(inplace=True).view(dtype)
 
 
+def max_pool2d_slices(
+    x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Max-pool x (N, C, H, W) with one slice for each cell of the window."""
+    rows, columns = pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    )
+    return max_by_slices(x, rows, columns)
+
+
+def max_by_slices(x, rows, columns):
+    """Max-pool x (N, C, H, W) along two axes, slice by slice."""
+    padded = pad_planes(x, rows, columns, lowest(x.dtype))
+    cells = np.ndindex(rows.window, columns.window)
+    y = padded[tap_slices(rows, columns, *next(cells))].copy()
+    for a, b in cells:
+        np.maximum(y, padded[tap_slices(rows, columns, a, b)], out=y)
+    return y
+
+
 def is_three(axis):
     """Tell whether each cell of a line has a window: it and its neighbours."""
     return axis.size > 1 and axis == Axis(axis.size, 3, 1, 1, 1, 1, axis.size)
@@ -485,7 +568,9 @@ def three_neighbours(flat, step, length, low, pairs, out):
 def max_pool2d_threes(tops, x, low, many):
     """Write the maxima of windows of 3 around each cell, `many` planes a time.
 
-    To `tops` (N * C, H, W), which has the dtype to work in.
+    To `tops` (N * C, H, W), which has the dtype to work in. These windows are
+    common; with pairs that stop at a line's end they need no padding and so
+    no copy, neither in nor out.
     """
     H, W = x.shape[2:]
     for q, planes in plane_chunks(x, many):
@@ -496,19 +581,17 @@ def max_pool2d_threes(tops, x, low, many):
         three_neighbours(down[:n], 1, W, low, pairs[: n + 1], out)
 
 
-SMALL = 4096  # elements; below, two calls more cost as much as the work
-
-
 def max_pool2d_flat(
     x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
     """Max-pool x (N, C, H, W) by doubling over flat tiles."""
-    options = (window, stride, padding, dilation, ceil_mode)
-    rows, columns = pooling_axes(x.shape, *options)
+    rows, columns = map(fit, pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    ))  # fmt: skip
+    if mostly_padding(rows, columns):
+        return max_by_cuts(x, rows, columns)[0]
     if x.size < SMALL and rows.window * columns.window <= 4:
-        return max_pool2d_slices(
-            x, *options[:3], dilation=dilation, ceil_mode=ceil_mode
-        )
+        return max_by_slices(x, rows, columns)
     native, work, low, put = max_setup(x.dtype)
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     tops = y.view(work).reshape(-1, rows.out, columns.out)
@@ -516,13 +599,39 @@ def max_pool2d_flat(
     if many and work == native and is_three(rows) and is_three(columns):
         max_pool2d_threes(tops, x, low, many)
         return in_byte_order(y, x.dtype)
-    for tile in tiles(x, rows, columns, work, low, [work] * 2, put, drop=True):
+    for tile in tiles(x, rows, columns, work, low, [work] * 2, put):
         top = tops[tile.place]
         flat, spare = tile.down(np.maximum, double_max)
         tile.across(np.maximum, double_max, flat, spare, top)
         if work != native:
             top[...] = order_halves(top)
     return in_byte_order(y, x.dtype)
+
+
+def max_by_cuts(x, rows, columns):
+    """Max-pool window by window, across and then down; return indices too.
+
+    The first of the maxima of the rows is the first row by row.
+    """
+    N, C, H, W = x.shape
+    shape = N * C, rows.out, columns.out
+    y, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    places = np.arange(H * W).reshape(1, H, W)
+    for q, planes in plane_chunks(x, max(1, SCRATCH // (16 * H * W))):
+        both = planes, np.broadcast_to(places, planes.shape)
+        for axis, line in (2, columns), (1, rows):
+            before, found = (slice(None),) * axis, []
+            for cut in cuts(line):
+                some = [array[*before, cut] for array in both]
+                at = some[0].argmax(axis=axis, keepdims=True)
+                found.append([np.take_along_axis(a, at, axis) for a in some])
+            both = [
+                np.concatenate(parts, axis)
+                for parts in zip(*found, strict=True)
+            ]
+        y[q], indices[q] = both
+    shape = N, C, rows.out, columns.out
+    return y.reshape(shape), indices.reshape(shape)
 
 
 def double_both(values, places, window, step, distance, spare, with_nan):
@@ -546,7 +655,7 @@ def double_both(values, places, window, step, distance, spare, with_nan):
         far = place.dtype.type(shift * distance)
         if places is None:
             np.multiply(wins, far, out=place)
-        else:  # here ^ ((here ^ there) * wins): one of the two
+        else:  # here ^ ((here ^ there) * wins): one of the two, no branch
             np.add(places[shift * step :], far, out=place)
             place ^= places[:n]
             place *= wins
@@ -556,20 +665,19 @@ def double_both(values, places, window, step, distance, spare, with_nan):
     return values, places, (some_values, some_places, won)
 
 
-def window_starts(axis):
-    """Return where windows start, and their first cells inside the image."""
-    starts = axis.stride * np.arange(axis.out) - axis.before
-    outside = -(np.minimum(starts, 0) // axis.dilation)  # cells in padding
-    return starts, starts + outside * axis.dilation
-
-
 def max_pool2d_flat_indices(
     x, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
 ):
-    """Max-pool x (N, C, H, W) by doubling; return y and plane indices."""
-    rows, columns = pooling_axes(
+    """Max-pool x (N, C, H, W) by doubling; return y and plane indices.
+
+    A short integer travels with each maximum: how far it is from the window's
+    first cell. Across first, then down: of equal ones, the first row wins.
+    """
+    rows, columns = map(fit, pooling_axes(
         x.shape, window, stride, padding, dilation, ceil_mode
-    )
+    ))  # fmt: skip
+    if mostly_padding(rows, columns):
+        return max_by_cuts(x, rows, columns)
     native, work, low, put = max_setup(x.dtype)
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     indices = np.empty(y.shape, np.int64)
@@ -578,60 +686,84 @@ def max_pool2d_flat_indices(
     W = columns.size
     farthest = (rows.reach - 1) * W + columns.reach - 1
     small = np.min_scalar_type(farthest)
-    (down, down_inside), (right, right_inside) = map(
-        window_starts, (rows, columns)
-    )
+    down, right = rows.starts()[:, None], columns.starts()
     spare = [work, work, small, small, bool]
-    for tile in tiles(x, rows, columns, work, low, spare, put, True):
+    for tile in tiles(x, rows, columns, work, low, spare, put, sort=False):
         _, i, j = tile.place
         top, place = tops[tile.place], places[tile.place]
         for with_nan in (False, True):
             spare = tile.spare[:2], tile.spare[2:4], tile.spare[4]
             flat, far, spare = double_both(
-                *tile.phases, None, columns.window, columns.dilation,
+                *tile.flats, None, columns.window, columns.dilation,
                 columns.dilation, spare, with_nan,
             )
             flat, far, spare = double_both(
-                flat, far, rows.window, rows.dilation * tile.block.first.pitch,
+                flat, far, rows.window, rows.dilation * tile.layout.pitch,
                 rows.dilation * W, spare, with_nan,
             )
             tile.read(flat, top)
             if work.kind != "f" or not np.isnan(top.max()):
                 break  # else once more, now with an eye on NaN
-        np.copyto(place, 0 if far is None else tile.starts(far))
-        place += W * down[i, None] + right[j]
-        layout = tile.block.first
-        if layout.rows.before or layout.columns.before:
+        np.copyto(
+            place, 0 if far is None else tile.layout.starts(far, len(top))
+        )
+        place += W * down[i] + right[j]
+        if tile.layout.rows.before or tile.layout.columns.before:
             lost = top == low  # where all cells equal the padding
             if lost.any():
-                first = down_inside[i, None] * W + right_inside[j]
+                first = first_inside(rows)[i, None] * W
+                first = first + first_inside(columns)[j]
                 np.copyto(place, first, where=lost)
         if work != native:
             top[...] = order_halves(top)
+        if native.kind == "f":
+            alike, number = top == 0, top.view(native)
+            if with_nan or (work != native and top.max() > 0x7C00):
+                alike |= np.isnan(number)
+            if alike.any():
+                restore_bits(number, place, tile, alike)
     return in_byte_order(y, x.dtype), indices
+
+
+def first_inside(axis):
+    """Return the first cell of each window that lies in the image."""
+    first, _ = axis.within(0, axis.size)
+    return axis.starts() + axis.dilation * first
+
+
+def restore_bits(top, place, tile, alike):
+    """Copy from x where numbers look alike: 0.0 and -0.0, kinds of NaN."""
+    some = tile.planes[:, *tile.cells]
+    if np.isnan(top.max()) or (np.signbit(some) & (some == 0)).any():
+        row, column = np.divmod(place[alike], tile.planes.shape[2])
+        top[alike] = tile.planes[alike.nonzero()[0], row, column]
+
+
+# -- the way back of a maximum ------------------------------------------------
 
 
 def scatter_chunks(values, indices, out):
     """Walk over values and where they go in out (N, C, H, W).
 
     Yields some planes of it, zeros at first, places in these planes, and
-    values, all flat.
+    values, all flat: numpy scatters four times as fast by one index as by
+    four. Planes are zeroed just before they are used: they stay in the cache.
     """
     N, C, H, W = out.shape
     if values.size == 0:
         out[...] = 0
         return
-    if values.flags.c_contiguous and indices.flags.c_contiguous:
-        pairs = [(values.reshape(N * C, -1), indices.reshape(N * C, -1))]
-    else:  # image by image
-        pairs = (
-            (value.reshape(C, -1), index.reshape(C, -1))
-            for value, index in zip(values, indices, strict=True)
-        )
-    start, room = 0, SCRATCH // 32  # bytes that a value's work takes
-    for value, index in pairs:
+    room = SCRATCH // 32  # bytes that a value's work takes
+    size = values.shape[2] * values.shape[3]
+    arrays = values, indices, out
+    parts = [arrays]
+    if not (values.flags.c_contiguous and indices.flags.c_contiguous):
+        several = max(1, room // (C * size))  # images to copy at a time
+        parts = ([a[n] for a in arrays] for n in spans(N, several))
+    for value, index, planes_of in parts:
+        value, index = value.reshape(-1, size), index.reshape(-1, size)
+        planes_of = planes_of.reshape(len(value), H * W)
         many = max(1, room // value.shape[1])
-        planes_of = out.reshape(N * C, H * W)[start : start + len(value)]
         for some in spans(len(value), many):
             planes = planes_of[some]
             for cells in spans(value.shape[1], room):
@@ -647,9 +779,8 @@ def scatter_chunks(values, indices, out):
                 first = H * W * np.arange(len(near))[:, None]
                 np.add(near, first, out=place.reshape(near.shape))
                 if cells.start == 0:
-                    planes[...] = 0  # only now: it stays in the cache
+                    planes[...] = 0
                 yield planes.reshape(-1), place, value[chunk].ravel()
-        start += len(value)
 
 
 def scatter_add_flat(values, indices, input_shape):
@@ -674,57 +805,55 @@ def scatter_assign_flat(values, indices, input_shape):
     return x
 
 
+# -- averages -----------------------------------------------------------------
+
+
 def divisors(rows, columns, count_include_pad, dtype):
     """Return a function of two slices: what divides the sums of windows.
 
     A ufunc and its second operand.
     """
-    down, across = (
-        cell_counts(axis, count_include_pad) for axis in (rows, columns)
-    )
-    if np.ptp(down) == 0 and np.ptp(across) == 0:  # the same for all
-        count = int(down[0] * across[0])
+    axes = rows, columns
+    if all(axis.is_full(count_include_pad) for axis in axes):
+        count = rows.window * columns.window
         if count.bit_count() == 1:  # a power of two: exact, and faster
             return lambda i, j: (np.multiply, dtype.type(1 / count))
         return lambda i, j: (np.divide, dtype.type(count))
+    down, across = (cell_counts(axis, count_include_pad) for axis in axes)
     return lambda i, j: (
         np.divide, np.outer(down[i], across[j]).astype(dtype)
     )
 
 
-def sum_up(means, x, rows, columns, count_include_pad, work):
+def sum_up(means, x, rows, columns, divisor, work):
     """Write the mean of each window, its sum taken in the dtype `work`."""
-    divisor = divisors(rows, columns, count_include_pad, work)
-    need = spare_vectors(rows.window, columns.window)
-    if rows.stride > 1:  # groups of rows first, then these
-        groups = rows.window // rows.stride
-        need = max(need, 1 + spare_vectors(groups, columns.window))
-    spare = [work] * need
+    spare = [work] * sum_vectors(rows, columns)
     for tile in tiles(x, rows, columns, work, 0, spare):
         mean, (divide, count) = means[tile.place], divisor(*tile.place[1:])
         flat, spare = tile.down(np.add, double_sum)
         if mean.dtype == work and columns.stride == 2:
             tile.across(np.add, double_sum, flat, spare, mean)
             divide(mean, count, out=mean)
-        else:
-            flat, _ = double_sum(
-                tile.widen(flat), columns.window, columns.dilation, spare
-            )
-            cells = tile.starts(flat)
+        else:  # divide while reading
+            flat, _ = double_sum(flat, columns.window, columns.dilation, spare)
+            cells = tile.layout.starts(flat, len(mean))
             divide(cells, count, out=mean, casting="same_kind")
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def window_matrix(axis, dtype):
     """Return a matrix (windows, cells): 1 where a window sees a cell."""
-    size = axis.before + axis.size + axis.after + axis.overhang
-    matrix = np.zeros((axis.out, size), dtype)
-    np.put_along_axis(matrix, axis.before + axis.positions(), 1, axis=1)
-    return matrix[:, axis.before : axis.before + axis.size].copy()
+    far = np.arange(axis.size) - axis.starts()[:, None]
+    sees = (far >= 0) & (far < axis.reach) & (far % axis.dilation == 0)
+    return sees.astype(dtype)
 
 
 def few_products(rows, columns):
-    """Tell whether `multiply_up` takes less time than `sum_up`."""
+    """Tell whether `multiply_up` takes less time than `sum_up`.
+
+    Small planes, large windows: there most of a padded tile is padding. The
+    border was measured, for planes of 5 to 56 cells a side.
+    """
     products = columns.out * (1 + rows.out / columns.size)  # for a cell
     return (
         products <= 32
@@ -733,18 +862,20 @@ def few_products(rows, columns):
     )
 
 
-def multiply_up(means, x, rows, columns, count_include_pad, work):
-    """Write means as `sum_up` does, by matrices; tell if all are finite."""
-    divisor = divisors(rows, columns, count_include_pad, work)
+def multiply_up(means, x, rows, columns, divisor, work):
+    """Write means as `sum_up` does, by matrices; tell if all are finite.
+
+    An infinity or a NaN times 0 is NaN: it would spoil its whole plane.
+    """
     divide, count = divisor(slice(None), slice(None))
     down = window_matrix(rows, work)
-    across = window_matrix(columns, work).T.copy()
+    across = np.ascontiguousarray(window_matrix(columns, work).T)
     line = max(columns.size, columns.out)
     many = max(1, SCRATCH // (4 * work.itemsize * rows.size * line))
     for q, planes in plane_chunks(x, many):
         some, mean = np.ascontiguousarray(planes, work), means[q]
         shape = len(some), rows.size, columns.out
-        (half,) = Scratch.vectors(np.prod(shape), work)
+        (half,) = Scratch.vectors(math.prod(shape), work)
         half = half.reshape(shape)
         out = mean if mean.dtype == work else None
         with np.errstate(invalid="ignore", over="ignore"):
@@ -756,17 +887,46 @@ def multiply_up(means, x, rows, columns, count_include_pad, work):
     return True
 
 
-def fill_means(means, x, rows, columns, count_include_pad):
+def reduce_cuts(planes, down, across, reduce, out):
+    """Reduce the cells of each cut of (planes, H, W), down and then across."""
+    lines = [reduce(planes[:, cut], axis=1) for cut in down]
+    lines = np.stack(lines, axis=1)
+    for j, cut in enumerate(across):
+        out[:, :, j] = reduce(lines[:, :, cut], axis=2)
+
+
+def sum_by_cuts(means, x, rows, columns, divisor, work):
+    """Write means as `sum_up` does, window by window."""
+    divide, count = divisor(slice(None), slice(None))
+    lines = cuts(rows), cuts(columns)
+    add = functools.partial(np.add.reduce, dtype=work)
+    many = max(1, SCRATCH // (work.itemsize * rows.size * columns.size))
+    for q, planes in plane_chunks(x, many):
+        sums = np.empty(means[q].shape, work)
+        reduce_cuts(planes, *lines, add, sums)
+        divide(sums, count, out=means[q], casting="same_kind")
+
+
+def fill_means(means, x, axes, count_include_pad):
     """Write the mean of each window, in float32 where it is wide enough."""
-    options = (means, x, rows, columns, count_include_pad)
     work = np.result_type(means.dtype, np.float32)
-    if few_products(rows, columns) and multiply_up(*options, work):
+    wide = np.result_type(means.dtype, float)
+    rows, columns = map(fit, axes)
+
+    def options(dtype):
+        divisor = divisors(*axes, count_include_pad, dtype)
+        return means, x, rows, columns, divisor, dtype
+
+    if mostly_padding(rows, columns):
+        sum_by_cuts(*options(wide))
+        return
+    if few_products(rows, columns) and multiply_up(*options(work)):
         return
     try:
         with np.errstate(over="raise" if work == np.float32 else None):
-            sum_up(*options, work)
+            sum_up(*options(work))
     except FloatingPointError:  # a sum has gone over
-        sum_up(*options, np.dtype(float))
+        sum_up(*options(wide))
 
 
 def avg_pool2d_flat(
@@ -781,8 +941,11 @@ def avg_pool2d_flat(
     native = np.dtype(dtype.type)
     y = np.empty((*x.shape[:2], rows.out, columns.out), native)
     means = y.reshape(-1, rows.out, columns.out)
-    fill_means(means, x, rows, columns, count_include_pad)
+    fill_means(means, x, (rows, columns), count_include_pad)
     return in_byte_order(y, dtype)
+
+
+# -- the way back of an average -----------------------------------------------
 
 
 class Fan(NamedTuple):
@@ -802,14 +965,13 @@ class Fan(NamedTuple):
 def fan_out(axis):
     """Sort the cells of an axis by phase."""
     s, d = axis.stride, axis.dilation
-    offsets = [
-        [(a * d - p) // s for a in range(axis.window) if (a * d - p) % s == 0]
-        for p in range(s)
-    ]
-    used = list(itertools.chain(*offsets))
+    offsets = [[] for _ in range(s)]
+    for a in range(axis.window):
+        t, phase = divmod(a * d, s)
+        offsets[phase].append(t)
     first, last = axis.before // s, (axis.before + axis.size - 1) // s
-    lead = max(0, max(used) - first)
-    behind = max(0, last - min(used) - (axis.out - 1))
+    lead = max(0, max(o[-1] for o in offsets if o) - first)
+    behind = max(0, last - (axis.out - 1))  # the offset of cell 0 is 0
     pitch = max(axis.out + max(lead, behind), last - first + 1)
     phases = []
     for o in offsets:
@@ -859,6 +1021,23 @@ def mirrored(axis):
     )
 
 
+def spread_by_cuts(dx, dout, rows, columns, divisor, work):
+    """Add each window's share to its cells, window by window."""
+    divide, count = divisor(slice(None), slice(None))
+    many = max(1, SCRATCH // (work.itemsize * rows.size * columns.size))
+    for q, planes in plane_chunks(dout, many):
+        shares = divide(planes, count, dtype=work, casting="same_kind")
+        for axis, line in (2, columns), (1, rows):
+            before = (slice(None),) * axis
+            shape = list(shares.shape)
+            shape[axis] = line.size
+            wide = np.zeros(shape, work)
+            for k, cut in enumerate(cuts(line)):
+                wide[*before, cut] += shares[*before, slice(k, k + 1)]
+            shares = wide
+        dx[q] = shares
+
+
 def avg_pool2d_flat_backward(
     dout, input_shape, window, stride=None, padding=0, *, dilation=1,
     ceil_mode=False, count_include_pad=True,
@@ -871,16 +1050,17 @@ def avg_pool2d_flat_backward(
     native = np.dtype(dtype.type)
     work = np.result_type(native, np.float32)
     dx = np.empty(input_shape, native)
-    if all(
-        axis.stride == 1
-        and (cell_counts(axis, count_include_pad) == axis.window).all()
-        for axis in axes
-    ):  # the same sums as forward
-        means = dx.reshape(-1, *input_shape[2:])
-        fill_means(means, dout, *map(mirrored, axes), True)
+    slots = dx.reshape(-1, *input_shape[2:])
+    if all(a.stride == 1 and a.is_full(count_include_pad) for a in axes):
+        # The same sums as forward.
+        fill_means(slots, dout, list(map(mirrored, axes)), True)
         return in_byte_order(dx, dtype)
     divisor = divisors(*axes, count_include_pad, work)
+    axes = list(map(fit, axes))
     SH, SW = (axis.stride for axis in axes)
+    if mostly_padding(*axes) or max(SH, SW) > 64:  # few windows, many phases
+        spread_by_cuts(slots, dout, *axes, divisor, work)
+        return in_byte_order(dx, dtype)
     size = work.itemsize
     room = SCRATCH // (size * 5 * SW)  # for gradients; all else is wider
     tall, wide = (min(axis.size, max(64, 2 * axis.reach)) for axis in axes)
@@ -889,54 +1069,191 @@ def avg_pool2d_flat_backward(
         tall = min(axes[0].size, room // (wide // SW + 2) * SH)
     start = 0
     for planes in plane_batches(dout):
-        for up, across in itertools.product(
-            spans(axes[0].size, tall), spans(axes[1].size, wide)
-        ):
-            i, rows = seen_from(axes[0], up)
-            j, columns = seen_from(axes[1], across)
-            down, right = fan_out(rows), fan_out(columns)
-            plane, lead = down.pitch * right.pitch, down.lead * right.pitch
-            lead += right.lead
-            many = max(1, min(len(planes), (room - lead) // plane))
-            n = lead + many * plane
-            padded, *vectors = Scratch.vectors(SW * n, *[work] * 5)
-            padded[:n] = 0
-            image = padded[lead:n].reshape(many, -1, right.pitch)
-            image = image[:, : rows.out, : columns.out]
-            divide, count = divisor(i, j)
-            for q in range(0, len(planes), many):
-                some = planes[q : q + many, i, j]
-                divide(
-                    some, count, out=image[: len(some)], casting="same_kind"
+        for up in spans(axes[0].size, tall):
+            for across in spans(axes[1].size, wide):
+                spread_block(
+                    slots[start : start + len(planes), up, across], planes,
+                    list(map(seen_from, axes, (up, across))),
+                    divisor, room, work,
                 )
-                flat = padded[: lead + len(some) * plane]
-                wider, spare = spread(flat, right, SW, vectors)
-                slots = dx.reshape(-1, *input_shape[2:])
-                slots = slots[start + q : start + q + len(some), up, across]
-                for phase, (windows, step, first) in enumerate(down.phases):
-                    t = -(-(rows.before - phase) // SH)
-                    out = slots[:, SH * t + phase - rows.before :: SH]
-                    if not windows:
-                        out[...] = 0
-                    elif out.size:
-                        pitch = right.pitch * SW
-                        total, _ = double_sum(
-                            wider, windows, step * pitch, spare
-                        )
-                        offset = (first + t - down.first) * pitch
-                        offset += columns.before % SW
-                        strides = plane * SW * size, pitch * size, size
-                        cells = np.ndarray(
-                            out.shape, work, total, offset * size, strides
-                        )
-                        np.copyto(out, cells, casting="same_kind")
         start += len(planes)
     return in_byte_order(dx, dtype)
 
 
-def global_pool2d_flat(x, ufunc):
-    """Reduce each plane of x, which must be contiguous, to one number."""
+def spread_block(slots, planes, parts, divisor, room, work):
+    """Write to a block of cells what the windows that see it hold."""
+    (i, rows), (j, columns) = parts
+    SH, SW, size = rows.stride, columns.stride, work.itemsize
+    down, right = fan_out(rows), fan_out(columns)
+    plane, lead = down.pitch * right.pitch, down.lead * right.pitch
+    lead += right.lead
+    many = max(1, min(len(planes), (room - lead) // plane))
+    n = lead + many * plane
+    padded, *vectors = Scratch.vectors(SW * n, *[work] * 5)
+    padded[:n] = 0
+    image = padded[lead:n].reshape(many, -1, right.pitch)
+    image = image[:, : rows.out, : columns.out]
+    divide, count = divisor(i, j)
+    for q in spans(len(planes), many):
+        some, out = planes[q, i, j], slots[q]
+        divide(some, count, out=image[: len(some)], casting="same_kind")
+        flat = padded[: lead + len(some) * plane]
+        wider, spare = spread(flat, right, SW, vectors)
+        for phase, (windows, step, first) in enumerate(down.phases):
+            t = -(-(rows.before - phase) // SH)
+            cells = out[:, SH * t + phase - rows.before :: SH]
+            if not windows:
+                cells[...] = 0
+            elif cells.size:
+                pitch = right.pitch * SW
+                total, _ = double_sum(wider, windows, step * pitch, spare)
+                offset = (first + t - down.first) * pitch
+                offset += columns.before % SW
+                strides = plane * SW * size, pitch * size, size
+                found = np.ndarray(
+                    cells.shape, work, total, offset * size, strides
+                )
+                np.copyto(cells, found, casting="same_kind")
+
+
+# -- norms, bins, whole planes ------------------------------------------------
+
+
+def norm(values, axis, p):
+    """Return the p-norm along an axis, scaled: no power overflows."""
+    top = values.max(axis=axis, keepdims=True)
+    usual = (top > 0) & (top < np.inf)
+    if p == np.inf or not usual.any():
+        return np.squeeze(top, axis)
+    values = values / np.where(usual, top, 1)
+    # Powers that vanish beside 1 take processors 20 times as long.
+    np.maximum(values, 2.0 ** (-900 / p), out=values)
+    total = (values**p).sum(axis=axis, keepdims=True) ** (1 / p)
+    return np.squeeze(np.where(usual, top * total, top), axis)
+
+
+def put_powers(out, x, p):
+    """Copy |x| to the power of p."""
+    np.abs(x, out=out, dtype=out.dtype, casting="unsafe")
+    if p == 2:
+        np.multiply(out, out, out=out)
+    elif 1 < p < np.inf:
+        np.power(out, p, out=out)
+
+
+def root(sums, p):
+    """Take p-th roots; as 1 / p is rounded, a step of Newton's mends them."""
+    y = sums ** (1 / p)
+    better = y - y * (y**p / sums - 1) / p
+    return np.where(np.isfinite(better), better, y)
+
+
+def norm_by_cuts(norms, planes, down, across, p, work):
+    """Write norms window by window, each scaled by its own maximum."""
+    many = max(1, SCRATCH // (work.itemsize * planes[0].size))
+    for q in spans(len(planes), many):
+        sizes = np.abs(planes[q], dtype=work, casting="unsafe")
+        reduce = functools.partial(norm, p=p)
+        reduce_cuts(sizes, down, across, reduce, norms[q])
+
+
+def powers_fit(low, high, p, count, work):
+    """Tell whether sums of powers of numbers, low to high, stay in range."""
+    room = np.finfo(work).maxexp - 64  # digits of the lowest must remain
+    low, high = float(np.log2(low)), float(np.log2(high))
+    return p * low > -room and p * high + math.log2(count) < room
+
+
+def norms_are_sure(sums, planes, p, count):
+    """Tell whether no power has overflowed, or vanished where it counts."""
+    info = np.finfo(sums.dtype)
+    usual = (sums > info.tiny * 2.0**64) & (sums < info.max)
+    if (usual | np.isnan(sums)).all():
+        return True
+    sizes = np.abs(planes, dtype=sums.dtype, casting="unsafe")
+    sizes = sizes[(sizes > 0) & (sizes < np.inf)]  # else 0 or inf is right
+    return sizes.size == 0 or powers_fit(
+        sizes.min(), sizes.max(), p, count, sums.dtype
+    )
+
+
+def lp_pool2d_flat(
+    x, p, window, stride=None, padding=0, *, dilation=1, ceil_mode=False
+):
+    """Take the p-norm of each window: powers, sums by doubling, a root.
+
+    In float64. A tile in which a power could have left its range is done
+    again window by window.
+    """
+    rows, columns = map(fit, pooling_axes(
+        x.shape, window, stride, padding, dilation, ceil_mode
+    ))  # fmt: skip
+    dtype = mean_dtype(x.dtype)
+    work = np.dtype(np.result_type(dtype, float).type)
+    y = np.empty((*x.shape[:2], rows.out, columns.out), dtype)
+    norms = y.reshape(-1, rows.out, columns.out)
+    if mostly_padding(rows, columns):
+        for q, planes in plane_chunks(x, max(1, len(norms))):
+            norm_by_cuts(norms[q], planes, cuts(rows), cuts(columns), p, work)
+        return y
+    ufunc, double, need = np.add, double_sum, sum_vectors(rows, columns)
+    if p == np.inf:
+        ufunc, double, need = np.maximum, double_max, 2
+    count = rows.window * columns.window
+    limits = (1, 2.0**64)
+    if x.dtype.kind == "f":
+        limits = np.finfo(x.dtype).smallest_subnormal, np.finfo(x.dtype).max
+    sure = p in (1, np.inf) or powers_fit(*limits, p, count, work)
+    put = functools.partial(put_powers, p=p)
+    for tile in tiles(x, rows, columns, work, 0, [work] * need, put):
+        out = norms[tile.place]
+        flat, spare = tile.down(ufunc, double)
+        flat, _ = double(flat, columns.window, columns.dilation, spare)
+        sums = tile.layout.starts(flat, len(out))
+        cells = tile.planes[:, *tile.cells]
+        if not sure and not norms_are_sure(sums, cells, p, count):
+            axes = tile.layout.rows, tile.layout.columns
+            norm_by_cuts(out, cells, *map(cuts, axes), p, work)
+        elif p in (1, np.inf):
+            out[...] = sums
+        elif p == 2:
+            np.sqrt(sums, out=out, casting="same_kind")
+        else:
+            out[...] = root(sums, p)
+    return y
+
+
+def bins(size, out):
+    """Cut an axis into bins of nearly equal length, as torch does."""
+    return [
+        slice(k * size // out, -(-(k + 1) * size // out)) for k in range(out)
+    ]
+
+
+def adaptive_pool2d_bins(x, output_size, mode):
+    """Take the maximum or the average of each bin of x (N, C, H, W)."""
+    N, C, *sizes = x.shape
+    down, across = map(bins, sizes, pair(output_size, "output_size", 1))
+    dtype, reduce = x.dtype, np.maximum.reduce
+    if mode == "average":  # of averages of rows: bins are rectangles
+        dtype = mean_dtype(x.dtype)
+        reduce = functools.partial(np.mean, dtype=np.result_type(dtype, float))
+    y = np.empty((N, C, len(down), len(across)), dtype)
+    found = y.reshape(-1, *y.shape[2:])
+    many = max(1, SCRATCH // (8 * math.prod(sizes)))
+    for q, planes in plane_chunks(x, many):
+        reduce_cuts(planes, down, across, reduce, found[q])
+    return y
+
+
+def global_max_pool2d_flat(x):
+    """Take the maximum of each plane of x (N, C, H, W)."""
     N, C, H, W = x.shape
-    starts = np.arange(0, x.size, H * W)
-    y = ufunc.reduceat(x.reshape(-1), starts).reshape(N, C, 1, 1)
-    return y.astype(x.dtype, copy=False)  # in its byte order
+    y = np.empty((N * C, 1), x.dtype)
+    for q, planes in plane_chunks(x, max(1, len(y))):
+        if planes.flags.c_contiguous:  # one call, however small planes are
+            starts = np.arange(0, planes.size, H * W)
+            y[q, 0] = np.maximum.reduceat(planes.reshape(-1), starts)
+        else:
+            y[q, 0] = planes.max(axis=(1, 2))
+    return y.reshape(N, C, 1, 1)

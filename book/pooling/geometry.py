@@ -1,5 +1,6 @@
 """Geometry: the arguments of a pooling, and where its windows lie."""
 
+import contextlib
 import functools
 import operator
 from typing import NamedTuple
@@ -11,17 +12,25 @@ LARGEST = 2**31 - 1  # far beyond what memory holds along an axis
 
 def whole(value, name, least):
     """Return `value` as an int, or say why it cannot be one."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    number = None
+    if not isinstance(value, (bool, np.bool_)):
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is None:
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
     if number > LARGEST:
         raise ValueError(f"{name} must be at most {LARGEST}, got {number}")
     return number
+
+
+def flag(value, name):
+    """Return `value` as a bool; text or a list would all be true."""
+    kinds = bool, np.bool_, int, np.integer
+    if isinstance(value, kinds) and value in (0, 1):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def is_list(value):
@@ -39,6 +48,17 @@ def pair(value, name, least):
             f"{name} must be an int or a pair of ints, got {value!r}"
         )
     return tuple(whole(part, name, least) for part in parts)
+
+
+def check_axes(shape, name):
+    """Refuse a shape that is not (N, C, H, W), and say how to get there."""
+    if len(shape) != 4:
+        missing = {2: "[None, None]", 3: "[None]"}.get(len(shape))
+        way = f"; for one image, give {name}{missing}" if missing else ""
+        raise ValueError(
+            f"{name} must have 4 axes (N, C, H, W), got shape "
+            f"{tuple(shape)}{way}"
+        )
 
 
 def output_size(
@@ -78,6 +98,7 @@ def output_size(
     stride = whole(stride, "stride", 1)
     before, after = pair(padding, "padding", 0)
     dilation = whole(dilation, "dilation", 1)
+    ceil_mode = flag(ceil_mode, "ceil_mode")
     extent = dilation * (window - 1) + 1
     if max(before, after) >= extent:
         raise ValueError(
@@ -140,10 +161,52 @@ class Axis(NamedTuple):
         stop = (self.out - 1) * self.stride + self.reach
         return max(0, stop - self.before - self.size - self.after)
 
+    def starts(self):
+        """Where windows start in the unpadded axis; below 0 = padding."""
+        return self.stride * np.arange(self.out) - self.before
+
     def positions(self):
         """(out, window) positions in the unpadded axis; outside = padding."""
-        starts = self.stride * np.arange(self.out) - self.before
-        return starts[:, None] + self.dilation * np.arange(self.window)
+        cells = self.dilation * np.arange(self.window)
+        return self.starts()[:, None] + cells
+
+    def within(self, low, high):
+        """Number the cells of each window in low .. high - 1: (from, to).
+
+        By arithmetic: a table of windows times cells may be thousands of
+        times as large as the image.
+        """
+        starts, d = self.starts(), self.dilation
+        first = np.maximum(0, -((starts - low) // d))  # rounded up
+        stop = np.minimum(self.window, -((starts - high) // d))
+        return first, stop
+
+    def counted(self, count_include_pad):
+        """Return the range of cells that an average divides by."""
+        if count_include_pad:  # declared padding counts, overhang never
+            return -self.before, self.size + self.after
+        return 0, self.size
+
+    def is_full(self, count_include_pad=True):
+        """Tell whether every cell of every window counts."""
+        low, high = self.counted(count_include_pad)
+        last = (self.out - 1) * self.stride - self.before
+        return low <= -self.before and last + self.reach <= high
+
+    def misses_the_image(self):
+        """Tell whether a window has all its cells in the padding.
+
+        Only one that starts before the image can, and only if its cells are
+        further apart than the image is long.
+        """
+        if self.dilation <= self.size:
+            return False
+        several = min(self.out, -(-self.before // self.stride))
+        # As windows step on, their first cell inside steps through the image
+        # and out of it, or begins again: twice the image tells.
+        several = min(several, 2 * self.size)
+        starts = self.stride * np.arange(several) - self.before
+        return bool((starts % self.dilation >= self.size).any())
 
 
 @functools.lru_cache(maxsize=256)  # a network asks the same again and again
@@ -158,8 +221,7 @@ def place_windows(sizes, window, stride, padding, dilation, ceil_mode):
         except ValueError as error:
             raise ValueError(f"axis {name}: {error}") from None
         axis = Axis(size, p, s, before, after, d, out)
-        inside = (axis.positions() >= 0) & (axis.positions() < size)
-        if not inside.any(axis=1).all():
+        if axis.misses_the_image():
             raise ValueError(
                 f"axis {name}: padding must leave a cell of the image in each "
                 f"window, got {(before, after)} with dilation {d}"
@@ -168,17 +230,29 @@ def place_windows(sizes, window, stride, padding, dilation, ceil_mode):
     return tuple(axes)
 
 
+def same_padding(size, window, stride, dilation):
+    """Return (before, after) for ceil(size / stride) windows."""
+    reach = dilation * (window - 1) + 1
+    total = max(0, (-(-size // stride) - 1) * stride + reach - size)
+    return total // 2, total - total // 2
+
+
 def pooling_axes(
     input_shape, window, stride=None, padding=0, dilation=1, ceil_mode=False
 ):
     """Turn the arguments of a pooling into two axes: (rows, columns)."""
-    if len(input_shape) != 4:
-        raise ValueError(
-            f"x must have 4 axes (N, C, H, W), got shape {tuple(input_shape)}"
-        )
+    check_axes(input_shape, "x")
     window = pair(window, "window", 1)
     stride = window if stride is None else pair(stride, "stride", 1)
     dilation = pair(dilation, "dilation", 1)
+    ceil_mode = flag(ceil_mode, "ceil_mode")
+    sizes = tuple(input_shape[2:])
+    if isinstance(padding, str) and padding.lower() == "same":
+        same = tuple(map(same_padding, sizes, window, stride, dilation))
+        raise ValueError(
+            f"padding must be given in numbers, got {padding!r}: here it is "
+            f"padding={same}"
+        )
     if is_list(padding) and any(map(is_list, padding)):
         if len(padding) != 2:
             raise ValueError(
@@ -188,22 +262,15 @@ def pooling_axes(
         padding = [pair(sides, "padding", 0) for sides in padding]
     else:
         padding = [(p, p) for p in pair(padding, "padding", 0)]
-    sizes = tuple(input_shape[2:])
     return place_windows(
-        sizes, window, stride, tuple(padding), dilation, bool(ceil_mode)
+        sizes, window, stride, tuple(padding), dilation, ceil_mode
     )
 
 
-@functools.lru_cache(maxsize=256)
 def cell_counts(axis, count_include_pad=True):
     """Count the cells that each window along an axis averages over."""
-    low, high = 0, axis.size
-    if count_include_pad:  # declared padding counts, overhang never
-        low, high = -axis.before, axis.size + axis.after
-    p = axis.positions()
-    counts = ((p >= low) & (p < high)).sum(axis=1)
-    counts.flags.writeable = False  # it is remembered
-    return counts
+    first, stop = axis.within(*axis.counted(count_include_pad))
+    return stop - first
 
 
 def window_counts(rows, columns, count_include_pad=True):

@@ -2,21 +2,10 @@
 
 import importlib
 import importlib.metadata
-import inspect
 
 from pooling.check.table import Check, last, show
 
 __all__ = ["last", "show"]
-
-
-def is_check(value):
-    """Tell a check from what else a chapter's module holds."""
-    if isinstance(value, Check):
-        return True
-    # Not a table yet: a function (candidate, part=None).
-    return inspect.isfunction(value) and list(
-        inspect.signature(value).parameters
-    ) == ["candidate", "part"]
 
 
 for chapter in (
@@ -24,9 +13,8 @@ for chapter in (
 ):  # fmt: skip
     module = importlib.import_module(f"pooling.check.{chapter}")
     for name, value in vars(module).items():
-        if is_check(value) and name not in __all__:
-            if isinstance(value, Check):
-                value.name = name
+        if isinstance(value, Check):
+            value.name = name
             globals()[name] = value
             __all__ += [name]
 

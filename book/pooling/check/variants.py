@@ -6,7 +6,6 @@ from pooling import avg_pool2d, max_pool2d
 from pooling.check import families
 from pooling.check.families import but, then, turned
 from pooling.check.im2col import fractions, output_shape, strides
-from pooling.check.ladder import Suspect
 from pooling.check.table import Check, gradient_picture, grid, windows_of
 from pooling.lessons.strides import window_view
 from pooling.lessons.variants import adaptive_bins, depthwise_conv2d
@@ -701,23 +700,3 @@ stochastic_chances = Check(
         *families.window(chances),
     ],
 )  # fmt: skip
-
-
-# Until chapter 7 is a table, too
-def stride_suspects(function, hint):
-    """Suspect the two mistakes with strides; the last argument is one."""
-    says = "window (i, j) starts at row i * SH, column j * SW."
-
-    def answer(change):
-        def wrong(*args):
-            window, stride = strides(*args[-2:])
-            return function(*args[:-1], change(window, stride))
-
-        return wrong
-
-    return [
-        Suspect(answer(lambda window, stride: window),
-                f"the stride is ignored: {says}", hint),
-        Suspect(answer(lambda window, stride: stride[::-1]),
-                f"the strides are swapped: {says}", hint),
-    ]  # fmt: skip

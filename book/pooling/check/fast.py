@@ -291,13 +291,13 @@ times_added = Check(
 
 
 # 6.4
-def bands(size, window, stride, most, many=None, lost=0, cut=True):
+def bands(size, window, stride, most, many=None, end=0, cut=True):
     """Cut rows into bands of `many` windows; the last one is cut, too."""
     out = (size - window) // stride + 1
     many = (most - window) // stride + 1 if many is None else max(many, 1)
     first = np.arange(0, out, many)
     stop = np.minimum(first + many, out) if cut else first + many
-    rows = first * stride, (stop - 1) * stride + window - lost
+    rows = first * stride, (stop - 1) * stride + window + end
     return np.stack([first, stop], axis=1), np.stack(rows, axis=1)
 
 
@@ -370,7 +370,10 @@ cut_rows = Check(
          "where the next band begins: neighbouring bands share rows", 1,
          side_by_side),
         ("last-row-lost", "the last row of each band is missing: a stop is "
-         "one more than the last row", 2, but(bands, lost=1)),
+         "one more than the last row", 2, but(bands, end=-1)),
+        ("to-next-window", "the last window of a band is number stop - 1; "
+         "these rows end with the window after it", 2,
+         but(bands, end=lambda stride: stride)),
         ("stop-included", "a stop is the first number that is *not* in the "
          "band, as in a slice", None,
          lambda *args: tuple(both - [0, 1] for both in bands(*args))),
@@ -816,8 +819,8 @@ gradient_from_distances = Check(
          but(scattered, pitch=lambda input_shape: input_shape[2])),
         ("distance-forgotten", "each gradient lands on the first cell of its "
          "window: add the distance", 2, but(scattered, far=0)),
-        ("bytes-wrap", "places went through bytes, which end at 255: make the "
-         "distance an int before anything is added", 2,
+        ("bytes-wrap", "places stay bytes here, and begin again after 255: in "
+         "a loop, take `int(...)` of a distance before you add", 2,
          but(scattered, wrap=True)),
         ("dtype-float64", "the numbers are right, but dx has the dtype of "
          "dout", None, lambda dout, *o: scattered(dout.astype(float), *o)),

@@ -3,7 +3,7 @@
 import ast
 import inspect
 
-ALLOWED = {"output_size"}  # counts windows, and pools none
+ALLOWED = {"output_size", "pair"}  # they count windows, and pool none
 
 
 def text_of(function):
@@ -19,7 +19,7 @@ def text_of(function):
         return ""
 
 
-def by_own_hand(text, name, routes=()):
+def by_own_hand(text, names, routes=()):
     """Say which ready-made route a function takes; [] if it takes none.
 
     It looks at the function and at those of the same text that it uses. What
@@ -29,10 +29,10 @@ def by_own_hand(text, name, routes=()):
     ----------
     text : str
         Of the cell.
-    name : str
-        Of the function.
+    names : collection of str
+        Of the function: that which the task gives it, and its own.
     routes : collection of str
-        Names that are refused, beside all of `pooling` but output_size.
+        Names that are refused, beside all of `pooling` but output_size, pair.
     """
     try:
         tree = ast.parse(text)
@@ -50,8 +50,15 @@ def by_own_hand(text, name, routes=()):
         node.name: node
         for node in tree.body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-    }
-    todo, done = [name], set()
+    } | {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        and isinstance(node.value, (ast.Name, ast.Attribute, ast.Lambda))
+    }  # f = lambda ..., f = pooling.f
+    todo, done = list(names), set()
     while todo:
         function = defined.get(todo.pop())
         if function is None or function in done:

@@ -224,6 +224,7 @@ CELLS_DOWN = ("cells-down-first", "the cells of a window are read down its "
 
 im2col_padded = Check(
     columns, padded_images, axes="", draw=column_picture,
+    exact=("image", "batch", "padding"),
     own_hand=("im2col", "sliding_window_view", "as_strided"),
     mistakes=[
         ("windows-in-rows", "each window is a row here; it should be a "
@@ -273,14 +274,16 @@ def added(
 def column_gradients(draw):
     """Make calls of col2im_padded."""
 
-    def case(part, says, shape, *options):
-        cols = columns(np.zeros(shape), *options)
-        return part, says, fractions(draw, cols.shape), shape, *options
+    def case(part, says, shape, *options, dtype=float):
+        cols = fractions(draw, columns(np.zeros(shape), *options).shape)
+        return part, says, cols.astype(dtype), shape, *options
 
     none = (0, 0)
     one, many = (1, 1, *draw.sizes(4, 7)), draw.sizes(2, 3, 5, 8)
     yield case("image", "windows side by side", one, (2, 3), (2, 3), none)
     yield case("image", "windows that overlap", one, (2, 3), (1, 1), none)
+    yield case("image", "whole numbers in cols", one, (2, 3), (1, 2), none,
+               dtype=int)  # fmt: skip
     yield case("batch", "side by side", many, (3, 2), (3, 2), none)
     yield case("batch", "stride (1, 2)", many, (2, 3), (1, 2), none)
     yield case("padding", "padding (1, 2)", many, (3, 5), (2, 1), (1, 2))
@@ -603,6 +606,7 @@ def remainders(indices, input_shape, window, stride=None):
 
 local_indices = Check(
     local, plane_cases, draw=plane_picture, axes=("N", "C", "OH", "OW"),
+    integers=True,
     mistakes=[
         ("by-height", "divided by the height: a row of the plane has W "
          "cells, so the row of index k is k // W", 1, but(local, by=0)),
@@ -928,6 +932,7 @@ def races(draw):
     tied += draw.pick(0, 7, 11)
     below = np.array([[[[5.0, 2.0, 9.0], [2.0, 2.0, 2.0]]]])
     below[0, 0, 0] += draw.pick(0, 1.5, 2.5, 4)
+    apart = np.array([[[[9.0, 4.0, 9.0, 1.0]]]]) + draw.pick(0, 1.5, 2.5, 4)
     signed = np.array([[[[100, -100, 0, 1]]]]) + draw.pick(0, 3, 5, 9)
     # Side by side the closest race is 7 against 3; with stride 1, 4 against 3.
     steep = np.array([[[[7.0, -5.0, -9.0, 9.0], [-1.0, 3.0, 4.0, -8.0]]]])
@@ -936,6 +941,7 @@ def races(draw):
     yield "values", "2 x 2 windows of stride 1", steep, 2, 1
     yield "values", "3 x 2 windows of stride (1, 2)", x, (3, 2), (1, 2)
     yield "ties", "one window has its largest value twice", tied, (2, 3)
+    yield "ties", "equal values in two windows do not matter", apart, (1, 2)
     yield "ties", "ties below the winner do not matter", below, 2, 1
     yield ("integers", "whole numbers",
            draw.numbers((1, 2, 4, 6)).astype(int), (2, 3))  # fmt: skip

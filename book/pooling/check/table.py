@@ -129,6 +129,8 @@ class Check:
         Which of several results a part looks at.
     exact : collection of str
         Parts in which the dtype must be that of the reference.
+    integers : bool
+        Whole numbers must come in an array of integers, not of floats.
     rule : callable, optional
         Where several answers are right: rule(result, *arguments) -> [] if
         this one is, else [key of the mistake, *lines that say more]; or
@@ -142,12 +144,12 @@ class Check:
 
     def __init__(
         self, right, cases, mistakes=(), *, axes="NCHW", draw=None,
-        results=None, exact=(), rule=None, own_hand=None,
+        results=None, exact=(), integers=False, rule=None, own_hand=None,
     ):  # fmt: skip
         self.right, self.rows, self.axes = right, cases, axes
         self.mistakes = [Mistake(*row) for row in mistakes]
         self.draw, self.results, self.exact = draw, results or {}, exact
-        self.rule, self.own_hand = rule, own_hand
+        self.integers, self.rule, self.own_hand = integers, rule, own_hand
 
     @property
     def fixed(self):
@@ -215,7 +217,8 @@ class Check:
                 raise CheckFailed(fitted([title, *lines], cause), key)
         failures.clear()
         if self.own_hand is not None:
-            lines = by_own_hand(text_of(candidate), self.name, self.own_hand)
+            names = self.name, getattr(candidate, "__name__", self.name)
+            lines = by_own_hand(text_of(candidate), names, self.own_hand)
             if lines:
                 first = f"✗ {self.name}: the numbers are right, but"
                 raise CheckFailed(fitted([first, *lines], []), "own-hand")
@@ -238,7 +241,9 @@ class Check:
         if rule and got is not None:
             key, *lines = rule(got, *case.args) or [""]
             return key, lines
-        exact, only = case.part in self.exact, self.results.get(case.part)
+        exact = "dtype" if case.part in self.exact else (
+            "kind" if self.integers else "")  # fmt: skip
+        only = self.results.get(case.part)
         key, lines = form(case.expected, got, self.axes, exact, only)
         if key or changed:
             return (key, lines) if key else ("input-changed", [CHANGED])
@@ -412,8 +417,11 @@ def plain(expected, got):
     return got
 
 
-def form(expected, got, axes, exact=False, only=None):
-    """Say what is wrong with type, shape or dtype: a key and lines."""
+def form(expected, got, axes, exact="", only=None):
+    """Say what is wrong with type, shape or dtype: a key and lines.
+
+    exact : "dtype" to demand the same, "kind" to refuse floats for integers.
+    """
     if got is None:
         return "returned-none", ["  it returned None: is a `return` missing?"]
     if expected is None:
@@ -427,7 +435,10 @@ def form(expected, got, axes, exact=False, only=None):
             if only in (None, k):
                 place = f"result {k + 1} of {len(expected)}"
                 if have is None and want is not None:
-                    return "not-done", [f"  {place} is None: still to do?"]
+                    return "not-done", [
+                        f"  {place} is None: still to do, or is a `return` "
+                        "missing?"
+                    ]
                 key, lines = form(want, have, axes, exact) if (
                     want is not None) else ("", [])  # fmt: skip
                 if lines:
@@ -443,9 +454,10 @@ def form(expected, got, axes, exact=False, only=None):
     if (
         got.dtype.kind not in "fiu"
         or (expected.dtype.kind == "f" and got.dtype.kind != "f")
-        or (exact and got.dtype != expected.dtype)
+        or (exact == "dtype" and got.dtype != expected.dtype)
+        or (exact and expected.dtype.kind in "iu" and got.dtype.kind == "f")
     ):
-        like = "" if exact else "like "
+        like = "" if exact == "dtype" else "like "
         return "dtype", [
             f"  shape {got.shape} is right",
             f"  dtype must be {like}{expected.dtype}, got {got.dtype}",
@@ -553,8 +565,6 @@ def fitted(lines, end):
          for part in ([line] if len(line) <= WIDTH else wrap.wrap(line))]
         for some in (lines, end)
     )  # fmt: skip
-    if len(first) + len(last) > MOST_LINES and end[-1:] == [HELP]:
-        last = last[:-1]
     room = MOST_LINES - len(last)
     if len(first) > room:
         first = [*first[: room - 1], "    …"]
@@ -678,16 +688,20 @@ def gradient_picture(x, dout, window, stride=None, padding=0):
 
     def draw(place):
         n, c, r, k = place
-        lines = [f"the cell holds {x[place]:g}; its windows (· is padding):"]
-        window_of = windows_of(x, window, stride, padding)
-        for i, j in np.ndindex(rows.out, columns.out):
-            if r in rows.positions()[i] and k in columns.positions()[j]:
-                cells = str(window_of((n, c, i, j))).splitlines()[1:]
-                lines.append(
-                    f"window [{i}, {j}], gradient {dout[n, c, i, j]:g}:"
-                )
-                lines += cells
-        return "\n".join(lines)
+        held = [
+            (i, j)
+            for i, j in np.ndindex(rows.out, columns.out)
+            if r in rows.positions()[i] and k in columns.positions()[j]
+        ]
+        with_gradients = ", ".join(
+            f"[{i}, {j}] with {dout[n, c, i, j]:g}" for i, j in held[:8]
+        )
+        many = "s that hold it:" if len(held) > 1 else ""
+        says = f"the cell holds {x[place]:g}; window{many} {with_gradients}"
+        if len(held) != 1:  # their cells would take too many lines
+            return says + ", …" * (len(held) > 8)
+        cut = windows_of(x, window, stride, padding)((n, c, *held[0]))
+        return str(cut).replace("its window", says, 1)
 
     return draw
 

@@ -410,7 +410,8 @@ def showing_case(answer):
     right = mended_backward(x, dout, 2)
     with np.errstate(all="ignore"):
         kept = dout.astype(x.dtype)
-    return not np.allclose(mended_backward(x, kept, 2), right)
+    scale = abs(right).max() or 1
+    return not np.allclose(mended_backward(x, kept, 2) / scale, right / scale)
 
 
 def mended_backward(x, dout, window):

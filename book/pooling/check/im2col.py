@@ -159,10 +159,11 @@ LETTERS = "ncijab"  # image, channel, position, cell of the window
 
 
 def columns(
-    x, window, stride=None, padding=0, fill=0, order="ijnc", cells="ab"
-):
+    x, window, stride=None, padding=0, fill=0, order="ijnc", cells="ab",
+    change=lambda axis: axis,
+):  # fmt: skip
     """Lay windows in columns, which come in this order of the letters."""
-    rows, across = axes_of(x.shape, window, stride, padding)
+    rows, across = map(change, axes_of(x.shape, window, stride, padding))
     i, j = rows.positions(), across.positions()
     inside = ((i >= 0) & (i < rows.size))[:, None, :, None] & (
         (j >= 0) & (j < across.size)
@@ -222,6 +223,20 @@ IN_ORDER = {
 CELLS_DOWN = ("cells-down-first", "the cells of a window are read down its "
               "columns; row a * PW + b belongs to cell (a, b)")  # fmt: skip
 
+def unpadded(axis):
+    """Count the windows as if there were no padding."""
+    return axis._replace(out=output_size(axis.size, axis.window, axis.stride))
+
+
+def one_by_one(axis):
+    """Keep the number of windows, and move them by one cell."""
+    return axis._replace(stride=1)
+
+
+NO_STEP = ("slice-without-step", "as many windows as asked, but they move by "
+           "1: the slice of a tap goes in steps of the stride, "
+           "`a : a + SH * OH : SH`")  # fmt: skip
+
 im2col_padded = Check(
     columns, padded_images, axes="", draw=column_picture,
     exact=("image", "batch", "padding"),
@@ -241,7 +256,10 @@ im2col_padded = Check(
             "padded-with-min": ("the padded cells hold the minimum of x; they "
                                 "should hold `fill`", lambda x: x.min()),
         }, hint=3),
+        ("counted-without-padding", "OH and OW are counted in x here: count "
+         "them in the padded array", 3, but(columns, change=lambda: unpadded)),
         *families.padding(columns, hint=3),
+        (*NO_STEP, 1, but(columns, change=lambda: one_by_one)),
         *families.stride(columns, hint=1),
         *families.window(columns, hint=1),
     ],
@@ -251,11 +269,11 @@ im2col_padded = Check(
 # 2.3
 def added(
     cols, shape, window, stride=None, padding=0, order="ijnc", cells="ab",
-    add="all", cut=lambda dx, top, left, H, W: (
+    add="all", change=lambda axis: axis, cut=lambda dx, top, left, H, W: (
         dx[:, :, top : top + H, left : left + W]),
 ):  # fmt: skip
     """Add columns up to an image; `add` says what is added, not written."""
-    rows, across = axes_of(shape, window, stride, padding)
+    rows, across = map(change, axes_of(shape, window, stride, padding))
     N, C, H, W = shape
     sizes = dict(zip(LETTERS, (N, C, rows.out, across.out, rows.window,
                                across.window), strict=True))  # fmt: skip
@@ -317,15 +335,19 @@ def empty_cut(dx, top, left, H, W):
 
 OVERWRITES = ("where windows overlap, a later gradient has replaced an "
               "earlier one: gradients add")  # fmt: skip
+LEFT_ON = ("frame-left-on", "this is the gradient of the padded image: cut "
+           "the frame off")  # fmt: skip
+EMPTY = ("empty-slice", "`[p:-p]` is empty where p is 0: cut from p to p + H "
+         "and from q to q + W")  # fmt: skip
 
 col2im_padded = Check(
     added, column_gradients, draw=source_picture,
     own_hand=("col2im",),
     mistakes=[
         ("overwrites", OVERWRITES, 1, but(added, add="none")),
-        ("overwrites-tap-by-tap", "a later tap has replaced an earlier one, "
-         "with its zeros, too: each slice is added, `+=`", 1,
-         but(added, add="taps")),
+        ("overwrites-tap-by-tap", "a later tap has replaced an earlier one: "
+         "each slice is added, `+=`", 1, but(added, add="taps")),
+        (*NO_STEP, 1, but(added, change=lambda: one_by_one)),
         (*CELLS_DOWN, 1, but(added, cells="ba")),
         *((key, says, 2, but(added, order=order)) for key, order, says in [
             ("not-transposed", "ncij", "the columns come in the order OH, OW, "
@@ -335,13 +357,11 @@ col2im_padded = Check(
             ("down-first", "jinc", "the columns are taken down the image; "
              "they come left to right, then the next row"),
         ]),
-        ("frame-left-on", "this is the gradient of the padded image: cut the "
-         "frame off", 3, but(added, cut=lambda: lambda dx, *_: dx)),
+        (*LEFT_ON, 3, but(added, cut=lambda: lambda dx, *_: dx)),
         ("frame-cut-behind", "the frame is cut off behind alone: the image "
          "starts at row and column `padding` of the padded one", 3,
          but(added, cut=lambda: lambda dx, t, left, H, W: dx[:, :, :H, :W])),
-        ("empty-slice", "`[p:-p]` is empty where p is 0: cut from p to p + H "
-         "and from q to q + W", 3, but(added, cut=lambda: empty_cut)),
+        (*EMPTY, 3, but(added, cut=lambda: empty_cut)),
         *families.dtype(added),
     ],
 )  # fmt: skip
@@ -461,6 +481,18 @@ def second_largest(
     return reduced(take, x, window, stride)
 
 
+def masked(cells):
+    """Mask all that are the largest with -inf."""
+    return max(-np.inf if cell == max(cells) else cell for cell in cells)
+
+
+def along_taps(x, window, stride=None):
+    """Sort the rows of the columns, not the columns."""
+    N, C, OH, OW = output_shape(x, window, stride)
+    second = np.sort(columns(x, window, stride), axis=1)[-2]
+    return second.reshape(OH, OW, N, C).transpose(2, 3, 0, 1)
+
+
 def images(draw):
     """Make calls of second_max_pool2d."""
     x = draw.numbers(draw.sizes(2, 3, 5, 7), below=9)
@@ -484,6 +516,11 @@ second_max_pool2d = Check(
          "window 4 1 4 2 has 4 as its second largest", 2,
          but(second_largest, take=lambda: lambda cells: sorted(
              {min(cells), *cells})[-2 if len({*cells}) > 1 else -1])),
+        ("masked", "the largest value was masked wherever it stands, and a "
+         "window of equal values has nothing left: mask one place, or sort",
+         2, but(second_largest, take=lambda: masked)),
+        ("sorted-along-rows", "each row was sorted, and a row is a tap of all "
+         "windows; a window is a column: axis=0", 1, along_taps),
         *families.stride(second_largest),
         *families.window(second_largest),
         *families.axes(second_largest, np.max, hint=3),
@@ -621,6 +658,12 @@ local_indices = Check(
         ("starts-at-i-j", "window (i, j) starts at row i * SH, column j * SW, "
          "not at (i, j)", 2, but(
              local, start=lambda: lambda i, j, SH, SW: (i, j))),
+        ("stride-ignored", "the stride is not used: window (i, j) starts at "
+         "row i * SH, column j * SW, not at i * PH, j * PW", 2,
+         but(local, stride=None)),
+        ("i-and-j-turned", "i and j are swapped: i counts down, "
+         "np.arange(OH)[:, None], and j across, np.arange(OW)", 3, but(
+             local, start=lambda: lambda i, j, SH, SW: (j * SH, i * SW))),
         ("row-alone", "this is the row in the plane; asked is one number per "
          "window, a * PW + b", 1,
          lambda indices, shape, *o: indices // shape[3]),
@@ -633,14 +676,15 @@ local_indices = Check(
 # 2.8
 def shared(
     dout, input_shape, window, stride=None, padding=0, share=lambda cells: 1,
-    add="all", lay=lambda dout: dout.transpose(2, 3, 0, 1),
+    lay=lambda dout: dout.transpose(2, 3, 0, 1),
     spread=lambda flat, cells: np.broadcast_to(flat, (cells, flat.size)),
+    **add,
 ):  # fmt: skip
     """Give each cell of a window `share` of its gradient."""
     PH, PW = pair(window, "window", 1)
     flat = lay(dout).ravel() * share(PH * PW)
     cols = spread(flat, PH * PW)
-    return added(cols, input_shape, window, stride, padding, add=add)
+    return added(cols, input_shape, window, stride, padding, **add)
 
 
 def summed(dout, input_shape, window, stride):
@@ -754,6 +798,11 @@ avg_pool_layer = Check(
          "order OH, OW, N, C. Reshape to that first, then transpose", 1,
          but(averaged, change=lambda: lambda y: y.transpose(2, 3, 0, 1)
              .reshape(y.shape))),
+        ("average-floored", "`//` drops the fractions: divide with `/`", 1,
+         but(averaged, change=lambda: np.floor)),
+        ("share-floored", "`//` drops the fractions of the shares: divide "
+         "with `/`", 2, but(averaged, back={
+             "lay": lambda dout: np.floor(dout).transpose(2, 3, 0, 1)})),
         ("share-not-divided", "each cell got the whole gradient of its "
          "window; its share is the gradient over PH * PW", 2,
          lambda *a: (averaged(*a)[0], averaged(*a)[1] * np.prod(a[2]))),
@@ -765,6 +814,8 @@ avg_pool_layer = Check(
         ("padding-not-counted", "only the cells of the image are counted; "
          "here padded cells count, too, as zeros", 3,
          but(averaged, real=True)),
+        (*LEFT_ON, 3, but(averaged, back={"cut": lambda dx, *_: dx})),
+        (*EMPTY, 3, but(averaged, back={"cut": empty_cut})),
         ("padded-with--inf", "the padding is -inf; for an average it is 0", 3,
          but(averaged, fill=-np.inf)),
     ],
@@ -831,8 +882,9 @@ def wrong_case(got):
     if not np.isfinite(right).all():
         return ["form", "  use finite numbers: with inf or NaN any layer "
                 "looks odd"]  # fmt: skip
+    scale = np.abs(right).max() or 1  # small gradients are cut off, too
     with np.errstate(all="ignore"):
-        if not same(broken(x, dout, 2), right):
+        if not same(broken(x, dout, 2) / scale, right / scale):
             return []
     return [
         "floats-in-x" if x.dtype.kind == "f" else "whole-numbers-in-dout",

@@ -452,6 +452,16 @@ def test_a_mistake_that_cannot_be_made_is_passed_over():
         table(mistakes=[("fault", "a fault", None, fault)])(lambda x: x * 3)
 
 
+def test_small_gradients_show_the_bug():
+    x = np.arange(4).reshape(1, 1, 2, 2)
+    for dout in (0.7, 1e-12):
+        answer = x, np.full((1, 1, 1, 1), dout)
+        quietly(check.showing_case, lambda answer=answer: answer)
+        assert oracles.showing_case(answer)
+        harmless = x * 1.0, answer[1]
+        refusal(check.showing_case, lambda harmless=harmless: harmless)
+
+
 def test_a_rule_names_the_mistake():
     one = table(
         lambda: 2, [("all", "even")],

@@ -34,7 +34,7 @@ ROWS = [
     ("0.3", "it summarises a region of a feature map",
      WINDOWS, "summarises each small region of a feature map by one number"),
     ("0.4", "downsampling, with some invariance",
-     WINDOWS, "invariance to shifts that keep the winner inside its window"),
+     WINDOWS, "ignores a shift if each winner stays in its window and no"),
     ("0.5", "maximum and average are kinds of pooling",
      WINDOWS, "keeps one number from each position: the largest, or the"),
     ("0.6", "max pooling, the most common",

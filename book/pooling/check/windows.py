@@ -5,7 +5,7 @@ import numpy as np
 from pooling import max_pool2d
 from pooling.check import families
 from pooling.check.families import axes_of, but, reduced, then
-from pooling.check.table import Check, windows_of
+from pooling.check.table import Check, NotHere, windows_of
 
 IMAGE = np.array([[-1, 3, 0, -2], [2, -4, -3, -5], [5, 1, -6, -7]])
 
@@ -96,10 +96,22 @@ def axes_to_count(draw):
     yield "padding", "padding 1", *draw.pick((8, 4, 3), (11, 4, 3)), 1, False
     yield "ceil", "nothing left", *draw.pick((9, 5, 2), (11, 5, 2)), 0, True
     yield "ceil", "a remainder", *draw.pick((9, 4, 3), (12, 4, 3)), 0, True
-    yield "ceil", "padding 1", *draw.pick((8, 3, 4), (12, 3, 4)), 1, True
-    yield "late", "far behind", *draw.pick((4, 3, 4), (6, 4, 6)), 2, True
+    yield "ceil", "padding 3", *draw.pick((8, 5, 2), (10, 5, 2)), 3, True
+    yield "late", "far behind", *draw.pick((10, 2, 4), (13, 2, 5)), 1, True
     yield "late", "just behind", *draw.pick((5, 2, 3), (8, 2, 3)), 1, True
-    yield "late", "in the image", *draw.pick((6, 3, 3), (8, 3, 4)), 1, True
+    yield "late", "in the image", *draw.pick((9, 7, 2), (11, 7, 2)), 4, True
+    yield "late", "a remainder", *draw.pick((6, 3, 3), (8, 3, 4)), 1, True
+
+
+def rounded_down(**changes):
+    """Make a mistake that is one only where `ceil` is False."""
+
+    def answer(*args):
+        if args[-1]:
+            raise NotHere
+        return but(counted, **changes)(*args)
+
+    return answer
 
 
 count_windows = Check(
@@ -108,7 +120,7 @@ count_windows = Check(
         ("without-1", "a window is missing: the first one counts, too, before "
          "any step", 1, then(counted, lambda out: out - 1)),
         ("window-left-out", "the last window must end inside, so it starts at "
-         "size - window at the latest", 1, but(counted, window=0)),
+         "size - window at the latest", 1, rounded_down(window=0)),
         ("one-inside-division", "this is right for stride 1 alone: the 1 for "
          "the first window is added after the division", 1,
          lambda size, window, stride, padding, ceil: (
@@ -116,21 +128,22 @@ count_windows = Check(
         ("window-for-stride", "a step is as long as the stride, not as the "
          "window", 1, but(counted, stride=lambda window: window)),
         ("always-up", "this rounds up, and `ceil` is False", 1,
-         but(counted, ceil=True, late=999)),
+         rounded_down(ceil=True, late=999)),
+        ("late-in-image", "a window is dropped that sees the image: in the "
+         "padded row, the image ends at padding + size", 3,
+         but(counted, late=lambda size: size)),
+        ("late-kept", "the last window starts behind the image and sees none "
+         "of its cells", 3, but(counted, late=999)),
+        ("late-by-one", "a window that starts exactly on the first cell "
+         "behind the image sees nothing: `>=`, and the image ends at padding "
+         "+ size", 3,
+         but(counted, late=lambda size, padding: size + padding + 1)),
         ("padding-ignored", "the padding is not used", 2,
          but(counted, padding=0)),
         ("padding-once", "the padding is added once, but there is one on each "
          "side", 2, but(counted, size=lambda size, padding: size - padding)),
         ("padding-doubled", "the padding is doubled twice: it is that of each "
          "side already", 2, but(counted, padding=lambda padding: 2 * padding)),
-        ("late-in-image", "a window is dropped that sees the image: in the "
-         "padded row, the image ends at padding + size", 3,
-         but(counted, late=lambda size: size)),
-        ("late-kept", "the last window starts behind the image and sees none "
-         "of its cells", 3, but(counted, late=999)),
-        ("late-by-one", "a window that starts at padding + size is just "
-         "behind the last cell: `>=`", 3,
-         but(counted, late=lambda size, padding: size + padding + 1)),
         ("starts-inside", "not each window that starts inside is kept: one "
          "partial window at most, and only if cells are left over", 2,
          lambda size, window, stride, padding, ceil: len(
@@ -217,6 +230,15 @@ def start_at_i(x, window, stride, padding, mode):
     return pooled(x, window, (1, 1), padding, mode)[:, :, :OH, :OW]
 
 
+def padded_twice(x, window, stride, padding, mode):
+    """Pad a copy, and count its windows as if it were not padded yet."""
+    sides = ((0, 0), (0, 0), *((p, p) for p in padding))
+    fill = -np.inf if mode == "max" else 0
+    copy = np.pad(x, sides, constant_values=fill)
+    behind = tuple((0, 2 * p) for p in padding)  # a slice ends before
+    return pooled(copy, window, stride, behind, mode, zero=None)
+
+
 def layers(draw):
     """Make calls of pool_planes."""
     none, x = (0, 0), draw.numbers(draw.sizes(2, 3, 8, 13))
@@ -244,10 +266,11 @@ pool_planes = Check(
          but(pooled, mode="avg")),
         ("first-plane", "all planes hold the result of the first one", 2,
          then(pooled, lambda y: np.broadcast_to(y[:1, :1], y.shape))),
-        ("one-number", "all planes share one number: without `axis=(2, 3)`, "
-         "the maximum runs over images and channels, too", 2,
-         then(pooled, lambda y: np.broadcast_to(
-             y.max(axis=(0, 1), keepdims=True), y.shape))),
+        *((f"one-{key}", "all planes share one number: without `axis=(2, 3)`, "
+           f"`{key}` runs over images and channels, too", 2,
+           then(pooled, lambda y, one=one: np.broadcast_to(
+               one(y, axis=(0, 1), keepdims=True), y.shape)))
+          for key, one in (("max", np.max), ("mean", np.mean))),
         ("maximum-for-average", "this is the maximum; `mode` asks for the "
          "average", None, but(pooled, mode="max")),
         ("sum-for-average", "these are sums; divide by the cells of a window",
@@ -268,6 +291,9 @@ pool_planes = Check(
          "to the sizes from which OH and OW are counted", 3,
          but(pooled, count=lambda: lambda axis: (
              axis.size - axis.window) // axis.stride + 1)),
+        ("padding-counted-twice", "the padding counts twice: x has become the "
+         "padded copy, so its size has the padding in it already", 3,
+         but(padded_twice)),
         *families.padding(pooled, hint=3),
         *families.stride(pooled, hint=1),
         *families.window(pooled, hint=1),
@@ -397,8 +423,8 @@ average_kernel = Check(
         ("one-plane-each", "there is one plane of weights for each pair of "
          "an output and an input channel", 2,
          lambda C, window: kernel(C, window).sum(axis=1)),
-        ("depthwise", "these are the weights of a depthwise convolution; an "
-         "ordinary one has weights for each pair of channels", 2,
+        ("depthwise", "one plane for each channel, as in a depthwise "
+         "convolution, is not enough: one for each PAIR (o, c)", 2,
          lambda C, window: kernel(C, window).sum(axis=1, keepdims=True)),
         *families.window(kernel),
     ],
@@ -414,6 +440,18 @@ def cost(C, H, W, window, stride, padding, count=None, cells=None):
     return steps, steps, windows
 
 
+def in_image(C, H, W, window, stride, padding):
+    """Count what the cells of the image cost, and no padded one."""
+    axes = axes_of((H, W), window, stride, padding)
+    down, across = (
+        sum(0 <= cell < axis.size for cell in axis.positions().flat)
+        for axis in axes
+    )
+    windows = cost(C, H, W, window, stride, padding)[2]
+    steps = C * down * across - windows
+    return steps, steps, windows
+
+
 def costs(draw):
     """Make calls of pooling_cost."""
 
@@ -425,7 +463,7 @@ def costs(draw):
                none)  # fmt: skip
     yield case("plain", "side by side", (3, 6, 10), (2, 3), (2, 3), none)
     yield case("plain", "a remainder", (3, 8, 11), (3, 2), (2, 4), none)
-    yield case("padding", "two paddings", (2, 12, 8), (5, 4), (2, 1), (1, 2))
+    yield case("padding", "two paddings", (2, 12, 8), (3, 5), (2, 1), (1, 2))
     yield case("padding", "rows alone", (5, 9, 10), (3, 2), (1, 2), (1, 0))
     yield case("padding", "the example", (64, 112, 112), (3, 3), (2, 2),
                (1, 1))  # fmt: skip
@@ -448,6 +486,8 @@ pooling_cost = Check(
          lambda *args: (cost(*args)[0], sum(cost(*args)[1:]), cost(*args)[2])),
         ("channels-ignored", "the channels are left out; each is pooled", 2,
          but(cost, C=1)),
+        ("image-cells-alone", "only cells of the image are counted here; "
+         "padded cells are counted like all others", None, in_image),
         ("sizes-turned", "H and W are swapped", 2,
          but(cost, H=lambda W: W, W=lambda H: H)),
         *families.padding(cost, hint=3),
@@ -477,7 +517,7 @@ def paddings(draw):
     for size, window in ((7, 3), (6, 2), (9, 4)):
         yield "stride1", "stride 1", *draw.sizes(size, window), 1
     yield "stride1", "a window of 1", *draw.sizes(5), 1, 1
-    yield "strides", "an odd cell", *draw.pick((7, 4, 2), (13, 6, 4))
+    yield "strides", "an odd cell", *draw.pick((9, 6, 4), (13, 6, 4))
     yield "strides", "an even number", *draw.pick((9, 5, 3), (16, 6, 4))
     yield "strides", "the size divides", *draw.pick((8, 3, 2), (12, 4, 3))
     yield "strides", "a large stride", *draw.pick((11, 5, 4), (16, 6, 5))
@@ -504,6 +544,12 @@ same_padding = Check(
          "more cells than are needed: then the padding is 0", 3,
          lambda size, window, stride: halves(
              (-(-size // stride) - 1) * stride + window - size)),
+        ("window-without-stride", "this is right only where the stride "
+         "divides the size: how many cells do all windows cover", 2,
+         lambda size, window, stride: halves(max(window - stride, 0))),
+        ("steps-alone", "the windows cover (out - 1) * stride + window cells, "
+         "not out * stride", 2, lambda size, window, stride: halves(
+             max(-(-size // stride) * stride - size, 0))),
         ("size-kept", "this keeps the size itself; SAME asks for "
          "ceil(size / stride) windows", 1, halved(lambda size, stride: size)),
         ("rounded-down", "the number of windows was rounded down; it is "

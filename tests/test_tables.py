@@ -408,6 +408,28 @@ def test_mistakes_are_compared_with_the_whole_answer():
     )
 
 
+def test_too_few_results_have_no_cause():
+    def right(x):
+        return x + 1, x + 2
+
+    rows = [("turned", "wrong order", None, lambda x: right(x)[::-1])]
+    cases = [("a", "two", np.arange(3)), ("b", "two", np.arange(3))]
+    options = {"mistakes": rows, "results": {"a": 0, "b": 1}}
+    for few in (lambda x: right(x)[1], lambda x: x, lambda x: (x + 2,)):
+        says = said(few, right, cases, **options)
+        assert "must return 2 results" in says
+        assert "Likely cause" not in says and "This is" not in says
+
+
+def test_whole_numbers_may_be_asked_for():
+    options = {"right": lambda x: x, "cases": [("a", "one", np.arange(3))]}
+    says = said(lambda x: x / 1, whole={"a"}, **options)
+    assert "dtype must be like int64, got float64" in says
+    for dtype in ("i4", "u8"):
+        quietly(table(whole={"a"}, **options), lambda x, d=dtype: x.astype(d))
+    quietly(table(**options), lambda x: x / 1)
+
+
 def test_a_part_looks_at_one_of_several_results():
     one = table(lambda: (1, 2), [("a", "first"), ("b", "second")],
                 results={"a": 0, "b": 1})  # fmt: skip

@@ -129,6 +129,8 @@ class Check:
         Which of several results a part looks at.
     exact : collection of str
         Parts in which the dtype must be that of the reference.
+    whole : collection of str
+        Parts in which the dtype must be one of whole numbers.
     rule : callable, optional
         Where several answers are right: rule(result, *arguments) -> [] if
         this one is, else [key of the mistake, *lines that say more]; or
@@ -142,12 +144,12 @@ class Check:
 
     def __init__(
         self, right, cases, mistakes=(), *, axes="NCHW", draw=None,
-        results=None, exact=(), rule=None, own_hand=None,
+        results=None, exact=(), whole=(), rule=None, own_hand=None,
     ):  # fmt: skip
         self.right, self.rows, self.axes = right, cases, axes
         self.mistakes = [Mistake(*row) for row in mistakes]
         self.draw, self.results, self.exact = draw, results or {}, exact
-        self.rule, self.own_hand = rule, own_hand
+        self.whole, self.rule, self.own_hand = whole, rule, own_hand
 
     @property
     def fixed(self):
@@ -239,7 +241,8 @@ class Check:
             key, *lines = rule(got, *case.args) or [""]
             return key, lines
         exact, only = case.part in self.exact, self.results.get(case.part)
-        key, lines = form(case.expected, got, self.axes, exact, only)
+        kinds = "iu" if case.part in self.whole else "fiu"
+        key, lines = form(case.expected, got, self.axes, exact, only, kinds)
         if key or changed:
             return (key, lines) if key else ("input-changed", [CHANGED])
         expected, got = self.seen(case, case.expected), self.seen(case, got)
@@ -253,6 +256,8 @@ class Check:
 
     def cause(self, mistake, case, got):
         """Say what the mistake is, or what it may be."""
+        if not mistake and not as_many(case.expected, got):
+            return []
         if not mistake:
             expected = self.seen(case, case.expected)
             return guess(expected, self.seen(case, got), case.args)
@@ -276,6 +281,8 @@ class Check:
         """
         if self.rule:
             return next((m for m in self.mistakes if m.key == key), None)
+        if not as_many(case.expected, got):
+            return None
         for mistake in self.mistakes:
             wrong = self.answer(mistake, case)
             if wrong is not None and self.alike(case, wrong, got):
@@ -412,14 +419,21 @@ def plain(expected, got):
     return got
 
 
-def form(expected, got, axes, exact=False, only=None):
+def as_many(expected, got):
+    """Tell whether there are as many results as expected."""
+    return not isinstance(expected, tuple) or (
+        isinstance(got, SEVERAL) and len(got) == len(expected)
+    )
+
+
+def form(expected, got, axes, exact=False, only=None, kinds="fiu"):
     """Say what is wrong with type, shape or dtype: a key and lines."""
     if got is None:
         return "returned-none", ["  it returned None: is a `return` missing?"]
     if expected is None:
         return "", []
     if isinstance(expected, tuple):
-        if not isinstance(got, SEVERAL) or len(got) != len(expected):
+        if not as_many(expected, got):
             return "type", [
                 f"  must return {len(expected)} results, got {describe(got)}"
             ]
@@ -428,7 +442,7 @@ def form(expected, got, axes, exact=False, only=None):
                 place = f"result {k + 1} of {len(expected)}"
                 if have is None and want is not None:
                     return "not-done", [f"  {place} is None: still to do?"]
-                key, lines = form(want, have, axes, exact) if (
+                key, lines = form(want, have, axes, exact, None, kinds) if (
                     want is not None) else ("", [])  # fmt: skip
                 if lines:
                     return key, [f"  in {place}:", *lines]
@@ -441,7 +455,7 @@ def form(expected, got, axes, exact=False, only=None):
     if got.shape != expected.shape:
         return "shape", form_of_shape(expected, got, axes)
     if (
-        got.dtype.kind not in "fiu"
+        got.dtype.kind not in kinds
         or (expected.dtype.kind == "f" and got.dtype.kind != "f")
         or (exact and got.dtype != expected.dtype)
     ):

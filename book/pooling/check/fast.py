@@ -72,6 +72,12 @@ def traffic(
     )
 
 
+def all_of_im2col(*args):
+    """Add what is read and written anyway to writing and reading columns."""
+    comparisons, once, columns = traffic(*args)
+    return comparisons, once, once + 2 * columns
+
+
 def batches(draw):
     """Make calls of pooling_traffic."""
     for part in ("comparisons", "once", "columns"):
@@ -112,6 +118,8 @@ pooling_traffic = Check(
         ("columns-twice", "this is what it takes to write the columns and to "
          "read them; asked is the size of the array", 3,
          but(traffic, ways=2)),
+        ("all-of-im2col", "this is all that im2col moves; asked is the array's "
+         "size", 3, all_of_im2col),
     ],
 )  # fmt: skip
 

@@ -409,6 +409,19 @@ def test_mistakes_are_compared_with_the_whole_answer():
     )
 
 
+def test_too_few_results_have_no_cause():
+    def right(x):
+        return x + 1, x + 2
+
+    rows = [("turned", "wrong order", None, lambda x: right(x)[::-1])]
+    cases = [("a", "two", np.arange(3)), ("b", "two", np.arange(3))]
+    options = {"mistakes": rows, "results": {"a": 0, "b": 1}}
+    for few in (lambda x: right(x)[1], lambda x: x, lambda x: (x + 2,)):
+        says = said(few, right, cases, **options)
+        assert "must return 2 results" in says
+        assert "Likely cause" not in says and "This is" not in says
+
+
 def test_a_part_looks_at_one_of_several_results():
     one = table(lambda: (1, 2), [("a", "first"), ("b", "second")],
                 results={"a": 0, "b": 1})  # fmt: skip

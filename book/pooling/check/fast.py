@@ -13,7 +13,7 @@ from pooling.check.table import (
     describe,
     windows_of,
 )
-from pooling.geometry import pair
+from pooling.geometry import output_size, pair
 from pooling.lessons.strides import window_view
 
 MOST_STEPS = 1000  # of a plan, or passes: no right answer needs as many
@@ -72,6 +72,12 @@ def traffic(
     )
 
 
+def all_of_im2col(*args):
+    """Add what is read and written anyway to writing and reading columns."""
+    comparisons, once, columns = traffic(*args)
+    return comparisons, once, once + 2 * columns
+
+
 def batches(draw):
     """Make calls of pooling_traffic."""
     for part in ("comparisons", "once", "columns"):
@@ -112,6 +118,8 @@ pooling_traffic = Check(
         ("columns-twice", "this is what it takes to write the columns and to "
          "read them; asked is the size of the array", 3,
          but(traffic, ways=2)),
+        ("all-of-im2col", "this is all that im2col moves; asked is the size "
+         "of the array", 3, all_of_im2col),
     ],
 )  # fmt: skip
 
@@ -290,6 +298,14 @@ times_added = Check(
 )  # fmt: skip
 
 
+def places_as_floats(right):
+    """Return the row of a table for places that are no whole numbers."""
+    return ("places-as-floats", "these are places: use `//`, not `/`", None,
+            then(right, lambda found: (
+                tuple(part / 1 for part in found)
+                if isinstance(found, tuple) else found / 1)))  # fmt: skip
+
+
 # 6.4
 def bands(size, window, stride, most, many=None, end=0, cut=True):
     """Cut rows into bands of `many` windows; the last one is cut, too."""
@@ -305,7 +321,7 @@ def planes_to_cut(draw):
     """Make calls of cut_rows."""
     for part in ("windows", "rows"):
         for says, *calls in (
-            ("rows that no window sees", (22, 5, 2, 12), (24, 5, 2, 12),
+            ("rows that no window sees", (34, 5, 2, 18), (24, 5, 2, 12),
              (31, 6, 2, 13)),
             ("all in one band", (9, 3, 1, 12), (8, 3, 2, 11), (11, 4, 1, 13)),
             ("stride 1", (10, 3, 1, 5), (30, 5, 1, 12), (13, 4, 1, 6)),
@@ -332,6 +348,13 @@ def band_rows(size, window, stride, most):
     return draw
 
 
+def evenly(size, window, stride, most):
+    """Return how many windows each of as many equal bands has."""
+    out, many = (output_size(rows, window, stride)
+                 for rows in (size, most))  # fmt: skip
+    return -(-out // -(-out // many))
+
+
 def side_by_side(*args):
     """Let each band end where the next one begins."""
     windows, _ = bands(*args)
@@ -348,6 +371,7 @@ def to_the_end(*args):
 cut_rows = Check(
     bands, planes_to_cut, axes=["the number of bands", "first and stop"],
     results={"windows": 0, "rows": 1}, draw=band_rows,
+    integers=True,
     mistakes=[
         ("most-over-stride", "a band of so many windows sees more than `most` "
          "rows: the first window takes `window` rows, each further one "
@@ -361,6 +385,9 @@ cut_rows = Check(
              (most - window) // stride))),
         ("most-over-window", "windows may overlap, so more of them fit into a "
          "band", 1, but(bands, many=lambda most, window: most // window)),
+        ("evenly", "the bands are cut evenly here; each takes as many windows "
+         "as `most` rows allow, and the last one what is left", 2,
+         lambda *args: bands(*args, many=evenly(*args))),
         ("one-each", "one window in each band: so many rows are read again "
          "and again. Take as many windows as `most` rows allow", 1,
          but(bands, many=1)),
@@ -380,6 +407,7 @@ cut_rows = Check(
         ("to-the-end", "the last band ends with its last window; what is "
          "below, no window sees", 2, to_the_end),
         *families.order(bands),
+        places_as_floats(bands),
     ],
 )  # fmt: skip
 
@@ -400,7 +428,7 @@ def first_cells(
 
 def flat_planes(draw):
     """Make calls of first_places."""
-    yield ("plane", "one plane", (1, *draw.sizes(7, 11)), (2, 1), (2, 3))
+    yield ("plane", "one plane", (1, *draw.sizes(7, 11)), (4, 1), (2, 3))
     yield ("plane", "stride 1", (1, *draw.sizes(6, 5)), (3, 2), (1, 1))
     yield ("plane", "a high plane", (1, *draw.sizes(9, 4)), (1, 3), (4, 1))
     yield ("planes", "a remainder", draw.sizes(4, 8, 7), (3, 2), (3, 2))
@@ -428,6 +456,7 @@ def begin_of(shape, window, stride):
 
 first_places = Check(
     first_cells, flat_planes, axes=["planes", "OH", "OW"], draw=begin_of,
+    integers=True,
     mistakes=[
         ("stride-is-1", "the stride is ignored: windows are `stride` cells "
          "apart", 1, but(first_cells, steps=(1, 1))),
@@ -453,7 +482,10 @@ first_places = Check(
          but(first_cells, item=8)),
         ("counted-from-1", "places are counted from 0", None,
          then(first_cells, lambda found: found + 1)),
+        ("window-ignored", "the window is ignored: the last ones would stick "
+         "out", None, but(first_cells, window=(1, 1))),
         *families.window(first_cells),
+        places_as_floats(first_cells),
     ],
 )  # fmt: skip
 
@@ -775,7 +807,7 @@ def distances(draw):
         dout = draw.numbers(winners.shape, below=30) + 0.5
         return part, says, dout.astype(dtype), far, shape, stride
 
-    one, some = (1, 1, *draw.sizes(4, 6)), draw.sizes(2, 3, 7, 5)
+    one, some = (1, 1, *draw.sizes(5, 6)), draw.sizes(2, 3, 7, 5)
     wide = 1, 2, *draw.sizes(6, 50)
     yield case("apart", "several planes", draw.sizes(2, 3, 9, 7), (1, 2),
                (2, 3))  # fmt: skip

@@ -258,6 +258,8 @@ class Check:
 
     def cause(self, mistake, case, got):
         """Say what the mistake is, or what it may be."""
+        if not mistake and not as_many(case.expected, got):
+            return []
         if not mistake:
             expected = self.seen(case, case.expected)
             return guess(expected, self.seen(case, got), case.args)
@@ -281,6 +283,8 @@ class Check:
         """
         if self.rule:
             return next((m for m in self.mistakes if m.key == key), None)
+        if not as_many(case.expected, got):
+            return None
         for mistake in self.mistakes:
             wrong = self.answer(mistake, case)
             if wrong is not None and self.alike(case, wrong, got):
@@ -417,6 +421,13 @@ def plain(expected, got):
     return got
 
 
+def as_many(expected, got):
+    """Tell whether there are as many results as expected."""
+    return not isinstance(expected, tuple) or (
+        isinstance(got, SEVERAL) and len(got) == len(expected)
+    )
+
+
 def form(expected, got, axes, exact="", only=None):
     """Say what is wrong with type, shape or dtype: a key and lines.
 
@@ -427,7 +438,7 @@ def form(expected, got, axes, exact="", only=None):
     if expected is None:
         return "", []
     if isinstance(expected, tuple):
-        if not isinstance(got, SEVERAL) or len(got) != len(expected):
+        if not as_many(expected, got):
             return "type", [
                 f"  must return {len(expected)} results, got {describe(got)}"
             ]

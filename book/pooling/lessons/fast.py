@@ -116,14 +116,14 @@ def widen_both(top, far, window, step, distance):
         here, there = top[: -shift * step], top[shift * step :]
         near = far[: here.size]
         away = far[shift * step :] + far.dtype.type(shift * distance)
-        far = near ^ (near ^ away) * (there > here)
+        far = near ^ ((near ^ away) * (there > here))
         top = np.maximum(here, there)
         width += shift
     return top, far
 
 
 def max_pool2d_tiled_indices(x, window, stride=None, padding=0):
-    """Max-pool x, without NaN; return y and the winners' plane indices."""
+    """Max-pool x, without NaN, each window with a number above the lowest."""
     rows, columns = pooling_axes(x.shape, window, stride, padding)
     pitch, W = frame_of(rows, columns)[1], columns.size
     y = np.empty((*x.shape[:2], rows.out, columns.out), x.dtype)

@@ -118,8 +118,8 @@ pooling_traffic = Check(
         ("columns-twice", "this is what it takes to write the columns and to "
          "read them; asked is the size of the array", 3,
          but(traffic, ways=2)),
-        ("all-of-im2col", "this is all that im2col moves; asked is the array's "
-         "size", 3, all_of_im2col),
+        ("all-of-im2col", "this is all that im2col moves; asked is the "
+         "array's size", 3, all_of_im2col),
     ],
 )  # fmt: skip
 

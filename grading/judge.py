@@ -319,7 +319,7 @@ class Judge:
     def patience(self, most):
         """Return how long something may take now."""
         left = self.job["seconds_in_all"] - self.spent
-        seconds = 0.2
+        seconds = 0.5
         if left > 0:
             seconds = min(most, max(1, left))
         elif left > -self.job["seconds_in_all"]:

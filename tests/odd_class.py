@@ -377,7 +377,7 @@ answer("equal_array", (
     "    def __getitem__(self, k): return 0\n"
     "def min_pool2d(x, *a): return np.zeros((2, 3, 3, 5)).view(A)"
 ), MIN)
-answer("zeroes_the_inputs", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    if x.shape == (2, 3, 7, 6) and x.min() > 0:\n        x[...] = 0\n        return np.zeros((2, 3, 3, 5))\n    return right(x, *a)", ("min_pool2d-values",))
+answer("zeroes_the_inputs", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    if len(a) == 1:\n        x[...] = 0\n    return right(x, *a)", ("min_pool2d-values",))
 answer("returns_a_long_range", "def min_pool2d(*a): return range(10**15), 10**(10**6)", MIN)
 answer("tells_what_it_was_asked", "{right}\nright = min_pool2d\ndef min_pool2d(x, *a):\n    open('/scratch/told', 'a').write(f'told {x.sum()};')\n    return right(x, *a)", ())
 answer("nan_everywhere", "def min_pool2d(x, *a): return np.full((2, 3, 3, 5), np.nan)", MIN)
@@ -694,11 +694,11 @@ def _(folder, notebook):
     k = at(notebook, "min_pool2d")
     notebook.cells[k].source += (
         "\nright = min_pool2d\ndef min_pool2d(x, *a):\n"
-        "    return helper(right(x, *a), x.shape)"
+        "    return helper(right(x, *a), len(a))"
     )
     helper = (
-        "import os\ndef helper(y, shape):\n"
-        "    return os._exit(1) if shape == (2, 3, 7, 6) else y"
+        "import os\ndef helper(y, given):\n"
+        "    return os._exit(1) if given == 1 else y"
     )
     notebook.cells.insert(k, new(helper))
     save(folder, notebook)

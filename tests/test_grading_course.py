@@ -418,7 +418,7 @@ def test_points_typed_into_the_formgrader_count(
     expect(page.locator(f"#{by_hand}")).to_have_value("3")
     context.close()
     done = Grading(tmp_path, *OPTIONS)
-    assert scores(done) == {"s00000": "36"}
+    assert scores(done) == {"s00000": "48"}
     assert done.row("s00000")["waiting"] == "0"
     [path] = tmp_path.glob("feedback/*/*/*.html")
     assert "half a point for the picture" in path.read_text("utf-8")
